@@ -1,0 +1,67 @@
+"""Digests over canonical JSON (RFC 8785), and the strict JSON that a model's arguments must be."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+import rfc8785
+from pydantic import JsonValue
+
+
+def digest(value: JsonValue) -> str:
+    """The SHA-256 of `value` as RFC 8785 canonical JSON, in hex (64 characters).
+
+    Raises ValueError for what that form cannot hold: NaN, infinities, integers
+    past 2^53, lone surrogates.
+    """
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # type: ignore[arg-type] # its stub wants Mapping invariance
+
+
+def action_digest(tool: str, arguments: Mapping[str, JsonValue], schema: Mapping[str, JsonValue]) -> str:
+    """The digest that binds an approval: tool name, validated arguments, the tool's schema."""
+    return digest({"tool": tool, "arguments": dict(arguments), "schema": dict(schema)})
+
+
+def idempotency_key(run_id: str, call_id: str) -> str:
+    """A key (32 hex characters) that is the same at every attempt of one call, whoever runs it."""
+    return digest([run_id, call_id])[:32]
+
+
+def parse_object(text: str) -> dict[str, JsonValue]:
+    """The JSON object that `text` is.
+
+    Raises ValueError, in words for the model, for anything else: broken JSON,
+    duplicate keys, NaN, integers past 2^53, lone surrogates, nesting too deep to read.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON object is needed, not {type(value).__name__}")  # noqa: TRY004 # one error type for every kind of bad text
+    require_canonical(value)
+    return value
+
+
+def require_canonical(value: JsonValue) -> None:
+    """Nothing, or ValueError where RFC 8785 cannot hold `value`."""
+    try:
+        rfc8785.dumps(value)  # type: ignore[arg-type] # as in digest
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("a lone surrogate is no character") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands there twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

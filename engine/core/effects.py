@@ -1,0 +1,38 @@
+"""What to do next, as data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.core.events import Event, ToolStarted
+
+
+@dataclass(frozen=True, slots=True)
+class CallModel:
+    """Ask the model for the next message."""
+
+    turn: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """Commit these intents, then run what they say, all at once."""
+
+    intents: tuple[ToolStarted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Note down what follows from the run as it is; nothing outside happens."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Wait on disk: until a time, or (None) until a person says something."""
+
+    until: datetime | None = None
+
+
+Effect = CallModel | CallTools | Record | Park

@@ -1,0 +1,87 @@
+"""What a run is after its newest event."""
+
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from engine.core.events import ApprovalKind, Arguments
+from engine.core.messages import Message, ToolCall, ToolResult, Usage
+from engine.core.shape import Shape
+from engine.core.states import State
+
+_Named = TypeVar("_Named", "Call", ToolCall)
+
+CallStatus = Literal["requested", "waiting", "granted", "started", "settled"]
+
+
+class Call(Shape):
+    """One tool call of the current turn, and how far it has come."""
+
+    id: str
+    tool: str
+    status: CallStatus = "requested"
+    attempt: int = 0
+    approval_id: str | None = None
+    digest: str | None = None
+
+
+class Approval(Shape):
+    """An open question to a person, bound to one exact action by `digest`."""
+
+    approval_id: str
+    kind: ApprovalKind
+    call_id: str
+    tool: str
+    arguments: Arguments
+    digest: str
+    requested_at: datetime
+
+
+class Checkpoint(Shape):
+    """The run without its transcript: small, bounded, and rewritten at every commit."""
+
+    id: str
+    workflow: str
+    state: State
+    seq: int
+    started_at: datetime
+    updated_at: datetime
+    answer: str | None = None
+    reason: str | None = None
+    limit: str | None = None
+    found: str | None = None
+    turns: int = 0
+    usage: Usage = Usage()
+    failures: int = 0
+    failure: str | None = None
+    retry_at: datetime | None = None
+    asked: int = 0
+    calls: tuple[Call, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+
+
+class Run(Checkpoint):
+    """The whole run: its checkpoint, its transcript, and the results of the open turn."""
+
+    messages: tuple[Message, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+    def call(self, call_id: str) -> Call:
+        """The call of the current turn with that id; KeyError if there is none."""
+        return _find(self.calls, call_id)
+
+    def tool_call(self, call_id: str) -> ToolCall:
+        """What the model asked for under that id in the current turn; KeyError if nothing."""
+        return _find(self.messages[-1].tool_calls, call_id)
+
+    def checkpoint(self) -> Checkpoint:
+        """This run as it is kept beside the journal."""
+        return Checkpoint.model_construct(
+            **{name: getattr(self, name) for name in Checkpoint.model_fields}
+        )
+
+
+def _find(among: tuple[_Named, ...], wanted: str) -> _Named:
+    for one in among:
+        if one.id == wanted:
+            return one
+    raise KeyError(wanted)

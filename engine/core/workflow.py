@@ -1,0 +1,178 @@
+"""What authors declare: a workflow, its tools, its limits, and the model port they may bring."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from pydantic import JsonValue, ValidationError
+
+from engine.core.canonical import action_digest
+from engine.core.messages import Message, Usage
+from engine.core.schema import ArgumentsError, SchemaArguments, Validator
+from engine.core.shape import Shape
+from engine.errors import DefinitionError
+
+ApprovalPolicy = Literal["always", "never"]
+
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
+_WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Limits(Shape):
+    """The bounds of one run. `max_attempts` counts tries at the model within one turn."""
+
+    max_turns: int = 12
+    max_attempts: int = 5
+
+    def __init__(self, **bounds: int) -> None:
+        """Take the bounds by name; raises DefinitionError for one below 1 or unknown."""
+        try:
+            super().__init__(**bounds)
+        except ValidationError as error:
+            raise DefinitionError(f"limits: {error.errors()[0]['msg']}") from error
+        for name, bound in self:
+            if bound < 1:
+                raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A function that a model may ask for.
+
+    `parameters` is a JSON Schema of type object. The hints are those of the Model
+    Context Protocol; one that is left out takes its unsafe reading: the tool
+    changes the world, may not be repeated, and needs approval. `approval` says
+    otherwise where its author knows better.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, JsonValue]
+    function: Callable[..., object]
+    read_only: bool = False
+    destructive: bool = True
+    idempotent: bool = False
+    approval: ApprovalPolicy | None = None
+    validator: Validator | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, with DefinitionError, what no model or approver could make sense of."""
+        if not _TOOL_NAME.fullmatch(self.name):
+            raise DefinitionError(
+                f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -"
+            )
+        if self.approval not in (None, "always", "never"):
+            raise DefinitionError(
+                f'tool {self.name}: approval is "always" or "never", not {self.approval!r}'
+            )
+        if self.validator is None:
+            object.__setattr__(self, "validator", SchemaArguments(self.name, self.parameters))
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person is asked before each call."""
+        return (self.approval or ("never" if self.read_only else "always")) == "always"
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call that may have happened may be made again without asking."""
+        return self.read_only or self.idempotent
+
+    def validate(self, text: str) -> dict[str, JsonValue]:
+        """The arguments that would execute, after defaults and coercion, as JSON values.
+
+        Raises ArgumentsError, in words for the model, where `text` does not fit.
+        """
+        return self._validator.parse(text)
+
+    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
+        """The keyword arguments for `function` that validated `arguments` stand for."""
+        return self._validator.bind(arguments)
+
+    def digest(self, arguments: Mapping[str, JsonValue]) -> str:
+        """The digest of the exact action: this tool, these arguments, this schema."""
+        return action_digest(self.name, arguments, self.parameters)
+
+    @property
+    def _validator(self) -> Validator:
+        if self.validator is None:
+            raise DefinitionError(f"tool {self.name} has no validator")
+        return self.validator
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What a model is asked: the transcript so far, and the tools it may call."""
+
+    run_id: str
+    turn: int
+    attempt: int
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What a model said. `finish_reason` is Chat Completions' word for why it stopped."""
+
+    message: Message
+    finish_reason: str = "stop"
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+    request_id: str | None = None
+
+
+class ModelClient(Protocol):
+    """The port to a model."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """The model's reply; TransientModelError or PermanentModelError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """Instructions, tools and bounds under a name.
+
+    `model` is the workflow's own model, used where the engine is given none.
+    """
+
+    name: str
+    instructions: str
+    tools: tuple[Tool, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    model: ModelClient | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, with DefinitionError, a bad name, something that is no tool, a name twice."""
+        if not _WORKFLOW_NAME.fullmatch(self.name):
+            raise DefinitionError(
+                f"workflow {self.name!r}: a name is 1 to 64 letters, digits, _, . or -"
+            )
+        object.__setattr__(self, "tools", tuple(self.tools))
+        seen: set[str] = set()
+        for tool in self.tools:
+            if not isinstance(tool, Tool):
+                raise DefinitionError(
+                    f"workflow {self.name}: {tool!r} is no Tool; decorate it with @tool"
+                )
+            if tool.name in seen:
+                raise DefinitionError(f"workflow {self.name}: two tools are named {tool.name}")
+            seen.add(tool.name)
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of that name, or None."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+
+__all__ = [
+    "ApprovalPolicy",
+    "ArgumentsError",
+    "Limits",
+    "ModelClient",
+    "ModelReply",
+    "ModelRequest",
+    "Tool",
+    "Workflow",
+]

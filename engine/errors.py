@@ -1,0 +1,90 @@
+"""Every error the engine raises on purpose. A class's docstring is its default message."""
+
+
+class EngineError(Exception):
+    """The engine could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take `message`, or the class's docstring."""
+        super().__init__(message or type(self).__doc__)
+
+
+class BadInputError(EngineError):
+    """What was asked makes no sense as it stands; nothing was changed."""
+
+
+class DefinitionError(BadInputError):
+    """A workflow or a tool is declared wrongly."""
+
+
+class AppError(BadInputError):
+    """The application that holds the workflows cannot be loaded."""
+
+
+class UnknownWorkflowError(BadInputError):
+    """There is no workflow of that name."""
+
+
+class UnknownRunError(BadInputError):
+    """There is no run of that id."""
+
+
+class UnknownCallError(BadInputError):
+    """The run waits for no verdict on that call."""
+
+
+class RefusedError(EngineError):
+    """The run cannot take this command as it is; nothing was changed."""
+
+
+class RunExistsError(RefusedError):
+    """There is a run of that id already."""
+
+
+class AmbiguousCallError(RefusedError):
+    """The run waits for verdicts on several calls; name one."""
+
+
+class IllegalTransitionError(EngineError):
+    """The machine has no such transition."""
+
+
+class ConflictError(EngineError):
+    """Somebody else has moved the run on meanwhile."""
+
+
+class CorruptRunError(EngineError):
+    """What is stored of the run does not hold together; the run is refused."""
+
+
+class StoreError(EngineError):
+    """The store cannot be used."""
+
+
+class BadStoreUrlError(StoreError, BadInputError):
+    """The store's address is of no known form."""
+
+
+class NotAStoreError(StoreError):
+    """The file is something other than a Waystation store."""
+
+
+class StoreTooNewError(StoreError):
+    """The store was written by a newer Waystation."""
+
+
+class ModelError(EngineError):
+    """The model could not be asked."""
+
+
+class TransientModelError(ModelError):
+    """The model gave no usable reply this time; another try may succeed."""
+
+    def __init__(self, message: str | None = None, retry_after: float | None = None) -> None:
+        """Take `message`, and for how many seconds the other side asks to be left alone."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PermanentModelError(ModelError):
+    """The model refuses this request; asking again would change nothing."""
