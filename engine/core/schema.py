@@ -1,0 +1,100 @@
+"""Arguments against a schema: from the text a model wrote to the values that would execute."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from engine.core.canonical import parse_object, require_canonical
+from engine.errors import DefinitionError
+
+
+class ArgumentsError(ValueError):
+    """The arguments do not fit the tool; the message is for the model."""
+
+
+class Validator(Protocol):
+    """How a tool reads its arguments."""
+
+    def parse(self, text: str) -> dict[str, JsonValue]:
+        """The JSON values that would execute; ArgumentsError where `text` does not fit."""
+        ...
+
+    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
+        """The keyword arguments for the function, from what `parse` gave."""
+        ...
+
+
+class ModelArguments:
+    """Arguments read by a pydantic model that was made from a function's signature."""
+
+    def __init__(self, model: type[BaseModel], nullable: frozenset[str]) -> None:
+        """Take the model, and the parameters for which null means: use the default."""
+        self._model = model
+        self._nullable = nullable
+
+    def parse(self, text: str) -> dict[str, JsonValue]:
+        """See Validator."""
+        raw = _read(text)
+        given = {k: v for k, v in raw.items() if not (v is None and k in self._nullable)}
+        try:
+            values = self._model.model_validate(given).model_dump(mode="json", by_alias=True)
+            require_canonical(values)
+        except ValidationError as error:
+            raise ArgumentsError(_in_words(error)) from error
+        except ValueError as error:
+            raise ArgumentsError(str(error)) from error
+        return values
+
+    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
+        """See Validator."""
+        bound = self._model.model_validate(arguments)
+        return {
+            info.alias or name: getattr(bound, name)
+            for name, info in self._model.model_fields.items()
+        }
+
+
+class SchemaArguments:
+    """Arguments read by an explicit JSON Schema; they reach the function as they are."""
+
+    def __init__(self, tool: str, schema: Mapping[str, JsonValue]) -> None:
+        """Take the schema; raises DefinitionError unless it is one, of type object."""
+        from jsonschema import Draft202012Validator, SchemaError
+
+        if not isinstance(schema, Mapping) or schema.get("type") != "object":
+            raise DefinitionError(f"tool {tool}: parameters must be a JSON Schema of type object")
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            raise DefinitionError(f"tool {tool}: parameters: {error.message}") from error
+        self._validator = Draft202012Validator(schema)
+
+    def parse(self, text: str) -> dict[str, JsonValue]:
+        """See Validator."""
+        arguments = _read(text)
+        faults = [
+            f"{'.'.join(map(str, fault.absolute_path)) or 'arguments'}: {fault.message}"
+            for fault in self._validator.iter_errors(arguments)
+        ]
+        if faults:
+            raise ArgumentsError("; ".join(faults))
+        return arguments
+
+    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
+        """See Validator."""
+        return dict(arguments)
+
+
+def _read(text: str) -> dict[str, JsonValue]:
+    try:
+        return parse_object(text or "{}")
+    except ValueError as error:
+        raise ArgumentsError(f"malformed JSON: {error}") from error
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_context=False)
+    )

@@ -1,0 +1,127 @@
+"""`@tool`: a Tool from a function's type hints and docstring."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_type_hints, overload
+
+from docstring_parser import parse
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+
+from engine.core.schema import ModelArguments
+from engine.core.strict import optional_parameters
+from engine.core.workflow import ApprovalPolicy, Tool
+from engine.errors import DefinitionError
+
+Function = Callable[..., object]
+
+_UNNAMEABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+
+
+@overload
+def tool(function: Function, /) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    read_only: bool = False,
+    destructive: bool = True,
+    idempotent: bool = False,
+    approval: ApprovalPolicy | None = None,
+) -> Callable[[Function], Tool]: ...
+def tool(
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    read_only: bool = False,
+    destructive: bool = True,
+    idempotent: bool = False,
+    approval: ApprovalPolicy | None = None,
+) -> Tool | Callable[[Function], Tool]:
+    """A Tool made from a function, sync or async.
+
+    The parameters' schema comes from the type hints; their descriptions from
+    `Annotated[..., Field(description=...)]` or else the docstring (reST, Google or
+    NumPy style). See Tool for the hints and `approval`. Raises DefinitionError for
+    a parameter without a type hint, or one that cannot be given by name.
+    """
+
+    def make(function: Function) -> Tool:
+        doc = parse(inspect.getdoc(function) or "")
+        title = name or getattr(function, "__name__", type(function).__name__)
+        model = _model(title, function, {p.arg_name: p.description for p in doc.params})
+        schema = _untitled(model.model_json_schema())
+        return Tool(
+            name=title,
+            description=description or _first_words(doc.short_description, doc.long_description),
+            parameters=schema,
+            function=function,
+            read_only=read_only,
+            destructive=destructive and not read_only,
+            idempotent=idempotent,
+            approval=approval,
+            validator=ModelArguments(model, _null_means_default(model, schema)),
+        )
+
+    return make if function is None else make(function)
+
+
+def _first_words(short: str | None, long: str | None) -> str:
+    return "\n\n".join(text for text in (short, long) if text)
+
+
+def _model(title: str, function: Function, described: dict[str, str | None]) -> type[BaseModel]:
+    """The pydantic model of the function's parameters. It never calls the function."""
+    fields: dict[str, Any] = {}
+    try:
+        hints = get_type_hints(function, include_extras=True)
+        # Fields are named p0, p1 … behind aliases, as a parameter may be called `copy` or `_x`.
+        for place, (arg, parameter) in enumerate(inspect.signature(function).parameters.items()):
+            if parameter.kind in _UNNAMEABLE:
+                raise DefinitionError(f"tool {title}: {arg} cannot be given by name")
+            if arg not in hints:
+                raise DefinitionError(f"tool {title}: {arg} has no type hint")
+            fields[f"p{place}"] = (hints[arg], _field(arg, parameter, hints[arg], described.get(arg)))
+        return create_model(title, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
+    except (NameError, PydanticUserError) as error:
+        raise DefinitionError(f"tool {title}: {str(error).splitlines()[0]}") from error
+
+
+def _field(arg: str, parameter: inspect.Parameter, hint: object, said: str | None) -> FieldInfo:
+    given = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, FieldInfo)]
+    described = any(meta.description for meta in given)
+    default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+    if isinstance(default, FieldInfo):
+        raise DefinitionError(f"parameter {arg}: put Field(...) into Annotated, not into the default")
+    words = {} if described or not said else {"description": said}
+    info: FieldInfo = Field(default, alias=arg, **words)  # type: ignore[call-overload] # keywords by name
+    return info
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the titles that pydantic makes from names."""
+    properties = {
+        name: {key: value for key, value in part.items() if key != "title"}
+        for name, part in schema.get("properties", {}).items()
+    }
+    rest = {key: value for key, value in schema.items() if key != "title"}
+    return {**rest, "properties": properties}
+
+
+def _null_means_default(model: type[BaseModel], schema: dict[str, Any]) -> frozenset[str]:
+    optional = optional_parameters(schema)
+    return frozenset(
+        info.alias
+        for info in model.model_fields.values()
+        if info.alias in optional and not _takes_null(schema["properties"][info.alias])
+    )
+
+
+def _takes_null(part: dict[str, Any]) -> bool:
+    return not part or part.get("type") == "null" or any(
+        _takes_null(one) for one in part.get("anyOf", ())
+    )
