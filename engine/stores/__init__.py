@@ -1,0 +1,1 @@
+"""Places where runs are kept. One contract holds for all of them: tests/stores/contract.py."""

@@ -1,0 +1,72 @@
+"""Opening a SQLite file: what it is, which schema it has, and how it is to be written."""
+
+from pathlib import Path
+
+import apsw
+
+from engine.errors import NotAStoreError, StoreError, StoreTooNewError
+
+APPLICATION_ID = 0x57415953  # "WAYS": tells our files from other programs' databases
+BUSY_MS = 10_000
+
+
+def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
+    """A connection to the store at `path`, created or brought up to the newest schema.
+
+    Raises NotAStoreError for another kind of file, StoreTooNewError for a newer
+    program's (both leave it untouched), StoreError where it cannot be opened.
+    """
+    try:
+        if path.exists() and path.stat().st_size:
+            _inspect(path, len(migrations))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = apsw.Connection(str(path))
+    except (apsw.CantOpenError, OSError) as error:
+        raise StoreError(f"the store {path} cannot be opened: {error}") from error
+    try:
+        _prepare(connection, migrations)
+    except apsw.Error as error:
+        connection.close()
+        raise StoreError(f"the store {path} cannot be used: {error}") from error
+    return connection
+
+
+def _inspect(path: Path, newest: int) -> None:
+    """Refuse a file that is not ours, looking at it read-only."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        owner, version = connection.pragma("application_id"), connection.pragma("user_version")
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").get
+    except apsw.NotADBError as error:
+        raise NotAStoreError(f"{path} is not a SQLite database, so no Waystation store") from error
+    except apsw.Error as error:
+        raise StoreError(f"the store {path} cannot be read: {error}") from error
+    finally:
+        connection.close()
+    if owner != APPLICATION_ID and (tables or version or owner):
+        raise NotAStoreError(f"{path} is another program's database, not a Waystation store")
+    if version > newest:
+        raise StoreTooNewError(
+            f"{path} has schema version {version}, this Waystation knows up to {newest}; "
+            "it was left untouched: use the newer Waystation"
+        )
+
+
+def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
+    connection.set_busy_timeout(BUSY_MS)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")  # NORMAL loses committed intents at a power cut
+    connection.pragma("foreign_keys", True)
+    if connection.pragma("user_version") == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations[connection.pragma("user_version") :]:
+            connection.execute(migration)
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", len(migrations))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
