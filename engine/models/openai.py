@@ -1,0 +1,160 @@
+"""Any endpoint that speaks Chat Completions, through the `openai` SDK.
+
+The SDK costs over a second of CPU to import, so it is imported when a model is
+first called. Its own retries are off: the journal holds every try.
+"""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from engine.core.messages import Message, Usage
+from engine.core.strict import strict_schema
+from engine.core.workflow import ModelReply, ModelRequest, Tool
+from engine.errors import PermanentModelError, TransientModelError
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncOpenAI
+    from openai.types.chat import ChatCompletion
+
+DEFAULT_MODEL = "gpt-5-mini"
+
+_PASSING = frozenset({408, 409, 425, 429})
+_FOR_GOOD = frozenset({"insufficient_quota"})
+
+
+class OpenAIModel:
+    """A model asked through `openai.AsyncOpenAI`."""
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 120.0,
+    ) -> None:
+        """Take the model's name, and a deadline in seconds for each call.
+
+        Key and address default to the environment's OPENAI_API_KEY and OPENAI_BASE_URL.
+        """
+        self.name = model
+        self._api_key, self._base_url, self._timeout = api_key, base_url, timeout
+        self._client: AsyncOpenAI | None = None
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """See ModelClient."""
+        import openai
+
+        try:
+            async with asyncio.timeout(self._timeout):
+                completion = await self._create(request)
+        except TimeoutError as error:
+            raise TransientModelError(f"no reply from the model in {self._timeout:g} s") from error
+        except openai.APIStatusError as error:
+            raise _from_status(error) from error
+        except openai.APIConnectionError as error:
+            raise TransientModelError(f"the model cannot be reached: {error.__cause__ or error}") from error
+        except (openai.APIError, json.JSONDecodeError) as error:
+            raise TransientModelError(f"the model's reply cannot be read: {error}") from error
+        except openai.OpenAIError as error:
+            raise PermanentModelError(f"the model cannot be asked: {error}") from error
+        return _reply(completion)
+
+    async def aclose(self) -> None:
+        """Nothing; gives the connections back."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _create(self, request: ModelRequest) -> "ChatCompletion":
+        from openai import AsyncOpenAI
+
+        if self._client is None:
+            self._client = AsyncOpenAI(
+                api_key=self._api_key, base_url=self._base_url, max_retries=0, timeout=self._timeout
+            )
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [_wire(message) for message in request.messages],
+        }
+        if request.tools:
+            body["tools"] = [_declare(tool) for tool in request.tools]
+        completion: ChatCompletion = await self._client.chat.completions.create(**body)
+        return completion
+
+
+def _wire(message: Message) -> dict[str, Any]:
+    """The message as Chat Completions takes it: content always, calls only where there are some."""
+    fields = message.model_dump(mode="json", exclude_unset=True)
+    if not message.tool_calls:
+        fields.pop("tool_calls", None)
+    return {**fields, "role": message.role, "content": message.content}
+
+
+def _declare(tool: Tool) -> dict[str, Any]:
+    strict = strict_schema(tool.parameters)
+    function: dict[str, Any] = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": strict or dict(tool.parameters),
+        **({"strict": True} if strict else {}),
+    }
+    return {"type": "function", "function": function}
+
+
+def _from_status(error: "APIStatusError") -> TransientModelError | PermanentModelError:
+    words = f"the model's endpoint answered {error.status_code}: {error.message}"
+    passing = error.status_code in _PASSING or error.status_code >= 500  # noqa: PLR2004 # HTTP's own
+    if not passing or error.code in _FOR_GOOD:
+        return PermanentModelError(words)
+    return TransientModelError(words, _seconds(error.response.headers.get("retry-after")))
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Retry-After in seconds; None for its absence and its date form, where back-off serves."""
+    try:
+        return float(retry_after) if retry_after is not None else None
+    except ValueError:
+        return None
+
+
+def _reply(completion: "ChatCompletion") -> ModelReply:
+    """The reply, validated here: a compatible endpoint may send anything."""
+    if not completion.choices:
+        raise TransientModelError("the model's reply has no choices")
+    choice = completion.choices[0]
+    try:
+        fields = choice.message.to_dict()
+        message = Message.model_validate(
+            {**fields, "tool_calls": fields.get("tool_calls") or (), "content": _said(fields)}
+        )
+    except (ValidationError, AttributeError) as error:
+        raise TransientModelError("the model's reply is no assistant message") from error
+    return ModelReply(
+        message=message,
+        finish_reason=choice.finish_reason or "stop",
+        usage=_usage(completion),
+        model=completion.model,
+        request_id=completion._request_id,  # noqa: SLF001 # documented so
+    )
+
+
+def _said(fields: dict[str, Any]) -> Any:  # noqa: ANN401 # Message judges it
+    """The text; a refusal is what a model says instead of one."""
+    return fields.get("content") or fields.get("refusal")
+
+
+def _usage(completion: "ChatCompletion") -> Usage:
+    usage = completion.usage
+    if usage is None:
+        return Usage()
+    prompt, output = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        cached_tokens=(prompt and prompt.cached_tokens) or 0,
+        reasoning_tokens=(output and output.reasoning_tokens) or 0,
+    )

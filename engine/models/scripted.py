@@ -1,0 +1,39 @@
+"""A model that says what it was told to, for tests and examples."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from engine.core.messages import Message
+from engine.core.workflow import ModelReply, ModelRequest
+from engine.errors import ModelError
+
+
+class ScriptedModel:
+    """Gives its replies in order.
+
+    The one given is number *assistant messages so far*, so that a run goes on
+    rightly in another process. A reply is a Chat Completions assistant message, or
+    an exception to raise.
+    """
+
+    def __init__(self, replies: Sequence[Mapping[str, JsonValue] | Message | Exception]) -> None:
+        """Take the replies; raises ValueError for one that is no assistant message."""
+        self._replies = [
+            reply
+            if isinstance(reply, Exception | Message)
+            else Message.model_validate({"role": "assistant", **reply})
+            for reply in replies
+        ]
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """See ModelClient. Raises ModelError past the last reply."""
+        said = sum(message.role == "assistant" for message in request.messages)
+        if said >= len(self._replies):
+            raise ModelError(
+                f"the script has {len(self._replies)} replies, and reply {said + 1} was asked for"
+            )
+        reply = self._replies[said]
+        if isinstance(reply, Exception):
+            raise reply
+        return ModelReply(reply, finish_reason="tool_calls" if reply.tool_calls else "stop")

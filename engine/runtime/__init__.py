@@ -1,0 +1,1 @@
+"""The shell around the core: commit, perform, drive, and the log."""

@@ -1,0 +1,25 @@
+"""The one door: every change of a run is guarded, made durable, and told here."""
+
+from engine.ports import Store
+from engine.runtime.draft import Draft
+from engine.runtime.telemetry import Telemetry
+
+
+async def commit(draft: Draft, store: Store, telemetry: Telemetry) -> None:
+    """Nothing, once all that is staged is durable, in one transaction, and told to the log.
+
+    The machine has guarded each event as it was staged. Raises ConflictError where
+    somebody else has moved the run on, StoreError where the store fails; then
+    nothing was kept, and nothing that was staged may be acted on.
+    """
+    if draft.staged:
+        await store.append(draft.addition())
+        draft.staged.clear()
+    telemetry.tell(draft.lines)
+    draft.lines.clear()
+
+
+async def settle_log(draft: Draft, store: Store, telemetry: Telemetry) -> None:
+    """Commit, and remember that the log has every line."""
+    await commit(draft, store, telemetry)
+    await store.mark_logged(draft.live.id, draft.live.seq)

@@ -1,0 +1,81 @@
+"""The log: one structlog event for every transition, after it is durable.
+
+The library wraps loggers of its own and never configures the application's
+structlog or logging.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from engine.codec import from_ticks
+from engine.errors import BadInputError
+from engine.ports import Logger
+from engine.runtime.draft import Line
+
+SCHEMA = 1
+
+
+class Telemetry:
+    """Tells transitions to loggers, and owns the files it opened for them."""
+
+    def __init__(self, targets: Iterable[str | Path | Logger]) -> None:
+        """Take paths (JSON Lines, appended to) and structlog loggers; BadInputError for a bad path."""
+        self._files: list[BinaryIO] = []
+        self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
+
+    def tell(self, lines: Iterable[Line]) -> None:
+        """Write one event a line to every logger."""
+        for line in lines:
+            fields = _fields(line)
+            for logger in self._loggers:
+                logger.info("transition", **fields)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+    def _logger(self, target: str | Path | Logger) -> Logger:
+        if not isinstance(target, str | Path):
+            return target
+        try:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered and appending, so that a line is one write and processes may share a file.
+            file = Path(target).open("ab", buffering=0)  # noqa: SIM115 # closed by close()
+        except OSError as error:
+            raise BadInputError(f"the log {target} cannot be written: {error.strerror}") from error
+        self._files.append(file)
+        return _file_logger(file)
+
+
+def _file_logger(file: BinaryIO) -> Logger:
+    import structlog
+
+    logger: Logger = structlog.wrap_logger(
+        structlog.BytesLogger(file),
+        processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
+        wrapper_class=structlog.BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+def _fields(line: Line) -> dict[str, object]:
+    """A transition as the log has it; what people and models wrote is all below `data`."""
+    entry = line.entry
+    return {
+        "schema": SCHEMA,
+        "run_id": line.run_id,
+        "seq": entry.seq,
+        "workflow": line.workflow,
+        "trigger": entry.kind,
+        "source": line.source and str(line.source),
+        "dest": str(line.dest),
+        "at": from_ticks(entry.at).isoformat(timespec="microseconds"),
+        "data": orjson.loads(entry.data),
+        "digest": entry.digest.hex(),
+    }
