@@ -36,6 +36,13 @@ class Approval(Shape):
     requested_at: datetime
 
 
+class PendingApproval(Approval):
+    """An open approval, with the run that waits for it."""
+
+    run_id: str
+    workflow: str
+
+
 class Checkpoint(Shape):
     """The run without its transcript: small, bounded, and rewritten at every commit."""
 

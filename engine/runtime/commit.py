@@ -23,3 +23,4 @@ async def settle_log(draft: Draft, store: Store, telemetry: Telemetry) -> None:
     """Commit, and remember that the log has every line."""
     await commit(draft, store, telemetry)
     await store.mark_logged(draft.live.id, draft.live.seq)
+    telemetry.forget(draft.live.id)

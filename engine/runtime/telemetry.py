@@ -24,14 +24,22 @@ class Telemetry:
     def __init__(self, targets: Iterable[str | Path | Logger]) -> None:
         """Take paths (JSON Lines, appended to) and structlog loggers; BadInputError for a bad path."""
         self._files: list[BinaryIO] = []
+        self._told: dict[str, int] = {}
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
 
     def tell(self, lines: Iterable[Line]) -> None:
-        """Write one event a line to every logger."""
+        """Write one event a line to every logger, but none that this process has told before."""
         for line in lines:
+            if line.entry.seq <= self._told.get(line.run_id, 0):
+                continue
             fields = _fields(line)
             for logger in self._loggers:
                 logger.info("transition", **fields)
+            self._told[line.run_id] = line.entry.seq
+
+    def forget(self, run_id: str) -> None:
+        """Nothing; the store knows now what was told of the run."""
+        self._told.pop(run_id, None)
 
     def close(self) -> None:
         """Close the files."""

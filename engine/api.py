@@ -1,0 +1,281 @@
+"""The engine: the one place that wires stores, models, log and runtime together."""
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engine.codec import decode_checkpoint
+from engine.core.accept import accept
+from engine.core.commands import Abort, Approve, Command, Deny, Start
+from engine.core.events import Recorded
+from engine.core.run import Checkpoint, PendingApproval, Run
+from engine.core.states import State
+from engine.core.workflow import ModelClient, Workflow
+from engine.errors import (
+    BadInputError,
+    BadStoreUrlError,
+    ConflictError,
+    DefinitionError,
+    EngineError,
+    UnknownRunError,
+    UnknownWorkflowError,
+)
+from engine.ports import Clock, Closeable, Logger, Store
+from engine.runtime.clock import SystemClock
+from engine.runtime.commit import commit
+from engine.runtime.draft import Draft, load, load_journal
+from engine.runtime.drive import Driver
+from engine.runtime.telemetry import Telemetry
+
+LogTarget = str | Path | Logger
+
+_ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for each other
+_PAGE = 500
+
+
+class Engine:
+    """Runs workflows. Use it as `async with Engine(...) as engine`.
+
+    Every method that takes a run id raises UnknownRunError where there is no such
+    run, and CorruptRunError where what is stored of it does not hold together.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: str | Store,
+        workflows: Iterable[Workflow] = (),
+        model: ModelClient | None = None,
+        log: LogTarget | Sequence[LogTarget] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Take what to run and where to keep it; nothing is opened yet.
+
+        `store` is `sqlite:///path.db`, `memory://` or a Store. `model` serves every
+        workflow; without it each is served by its own. `log` is a path (JSON Lines,
+        appended to), a structlog logger, or several of these. Raises
+        DefinitionError where two workflows have one name.
+        """
+        self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
+        self._log_wanted = _several(log)
+        self._workflows = _by_name(workflows)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._store: Store | None = None
+        self._telemetry = Telemetry(())
+
+    async def __aenter__(self) -> Self:
+        """The engine, with store and log open; raises StoreError or BadInputError."""
+        wanted = self._store_wanted
+        telemetry = Telemetry(self._log_wanted)
+        try:
+            self._store = open_store(wanted) if isinstance(wanted, str) else wanted
+        except BaseException:
+            telemetry.close()
+            raise
+        self._telemetry = telemetry
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the log, the models, and the store if the engine opened it."""
+        self._telemetry.close()
+        for model in (self._model, *(one.model for one in self._workflows.values())):
+            if isinstance(model, Closeable):
+                await model.aclose()
+        if self._store is not None and isinstance(self._store_wanted, str):
+            await self._store.close()
+        self._store = None
+
+    async def start(self, workflow: str, message: str, *, run_id: str | None = None) -> Run:
+        """A new run, driven until it waits for a person or has ended.
+
+        `run_id` names it (1 to 100 letters, digits, _, ., : or -); without one it is
+        given a random one of 12. Raises UnknownWorkflowError, BadInputError for an
+        empty message or a bad id, RunExistsError.
+        """
+        wanted = run_id or "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
+        self._driver(workflow)
+        draft = await load(self._open_store, wanted)
+        command = Start(run_id=wanted, message=message)
+        draft.record(accept(draft.run, self._workflow(workflow), command), self._clock.now())
+        await commit(draft, self._open_store, self._telemetry)
+        return await self._drive(draft)
+
+    async def resume(self, run_id: str) -> Run:
+        """The run, driven on from where it stopped until it waits for a person or has ended."""
+        return await self._drive(await self._load(run_id))
+
+    async def approve(
+        self, run_id: str, call_id: str | None = None, *, by: str, note: str | None = None
+    ) -> Run:
+        """The run, after one call was allowed and the run driven on.
+
+        `call_id` may be left out while only one call waits. Raises RefusedError where
+        none waits, AmbiguousCallError naming them where several do, UnknownCallError.
+        """
+        return await self._tell(run_id, Approve(call_id=call_id, by=by, note=note))
+
+    async def deny(
+        self, run_id: str, call_id: str | None = None, *, by: str, reason: str | None = None
+    ) -> Run:
+        """The run, after one call was refused (the model reads `reason`); raises as `approve`."""
+        return await self._tell(run_id, Deny(call_id=call_id, by=by, reason=reason))
+
+    async def abort(self, run_id: str, *, by: str, reason: str | None = None) -> Run:
+        """The run, Aborted; raises RefusedError where it has ended already."""
+        return await self._tell(run_id, Abort(by=by, reason=reason))
+
+    async def run(self, run_id: str) -> Run:
+        """The run as it is stored."""
+        return (await self._load(run_id)).live
+
+    async def journal(self, run_id: str) -> tuple[Recorded, ...]:
+        """The run's events, oldest first, their digest chain verified."""
+        _, events = await load_journal(self._open_store, run_id)
+        if not events:
+            raise _unknown(run_id)
+        return events
+
+    async def runs(
+        self,
+        *,
+        state: State | str | None = None,
+        workflow: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[Checkpoint]:
+        """At most `limit` runs without their transcripts, the newest first.
+
+        `after` is the last run of the page before. Raises BadInputError for an
+        unknown state or run, or a limit below 1.
+        """
+        if limit < 1:
+            raise BadInputError(f"limit must be at least 1, not {limit}")
+        heads = await self._open_store.heads(
+            state=_state(state), workflow=workflow, limit=limit, after=after
+        )
+        return [decode_checkpoint(head.checkpoint) for head in heads]
+
+    async def pending(self) -> list[PendingApproval]:
+        """Every open approval with its run, the oldest first."""
+        found: list[PendingApproval] = []
+        after: str | None = None
+        while page := await self.runs(state=State.AwaitingApproval, limit=_PAGE, after=after):
+            found += [
+                PendingApproval(run_id=run.id, workflow=run.workflow, **dict(approval))
+                for run in page
+                for approval in run.approvals
+            ]
+            after = page[-1].id
+        return sorted(found, key=lambda approval: approval.requested_at)
+
+    async def _tell(self, run_id: str, command: Command) -> Run:
+        """Accept a command, make it durable, and drive on; re-read where somebody was faster."""
+        while True:
+            draft = await self._load(run_id)
+            workflow = self._workflow(draft.live.workflow)
+            draft.record(accept(draft.run, workflow, command), self._clock.now())
+            try:
+                await commit(draft, self._open_store, self._telemetry)
+            except ConflictError:
+                continue
+            return await self._drive(draft)
+
+    async def _drive(self, draft: Draft) -> Run:
+        """Drive the run; where somebody else has moved it on, go on from what they left."""
+        run_id = draft.live.id
+        driver = self._driver(draft.live.workflow)
+        async with self._locks[run_id]:
+            while True:
+                try:
+                    await driver.drive(draft)
+                except ConflictError:
+                    draft = await self._load(run_id)
+                else:
+                    return draft.live
+
+    async def _load(self, run_id: str) -> Draft:
+        draft = await load(self._open_store, run_id)
+        if draft.run is None:
+            raise _unknown(run_id)
+        return draft
+
+    def _driver(self, name: str) -> Driver:
+        workflow = self._workflow(name)
+        model = self._model or workflow.model
+        if model is None:
+            raise DefinitionError(f"workflow {name} has no model, and the engine was given none")
+        return Driver(workflow, model, self._open_store, self._telemetry, self._clock)
+
+    def _workflow(self, name: str) -> Workflow:
+        if name not in self._workflows:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise UnknownWorkflowError(f"there is no workflow {name!r}; there are: {known}")
+        return self._workflows[name]
+
+    @property
+    def _open_store(self) -> Store:
+        if self._store is None:
+            raise EngineError("the engine is not open; use it as `async with Engine(...)`")
+        return self._store
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`.
+
+    Raises BadStoreUrlError for anything else, StoreError where it cannot be opened.
+    """
+    if url == "memory://":
+        from engine.stores.memory import MemoryStore
+
+        return MemoryStore()
+    from engine.stores.sqlite import SqliteStore
+
+    return SqliteStore(sqlite_path(url))
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a sqlite URL names; BadStoreUrlError where it names none."""
+    prefix, path = url[:10], url[10:]
+    if prefix != "sqlite:///" or path.startswith(":") or not path.strip("/") or "\0" in path:
+        raise BadStoreUrlError(
+            f"{url!r} is no store; right would be sqlite:///relative/path.db, "
+            "sqlite:////absolute/path.db or memory://"
+        )
+    return Path(path)
+
+
+def _several(log: LogTarget | Sequence[LogTarget] | None) -> tuple[LogTarget, ...]:
+    if log is None:
+        return ()
+    return tuple(log) if isinstance(log, list | tuple) else (log,)  # type: ignore[arg-type] # a str is no list
+
+
+def _by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
+    named: dict[str, Workflow] = {}
+    for workflow in workflows:
+        if not isinstance(workflow, Workflow):
+            raise DefinitionError(f"{workflow!r} is no Workflow")
+        if workflow.name in named:
+            raise DefinitionError(f"two workflows are named {workflow.name}")
+        named[workflow.name] = workflow
+    return named
+
+
+def _state(state: State | str | None) -> State | None:
+    try:
+        return None if state is None else State(state)
+    except ValueError as error:
+        raise BadInputError(f"{state!r} is no state; there are: {', '.join(State)}") from error
+
+
+def _unknown(run_id: str) -> UnknownRunError:
+    return UnknownRunError(f"there is no run {run_id!r} in this store")
