@@ -1,0 +1,114 @@
+"""What a person sees while a run is driven: a line a transition, and a live line below."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from engine.cli.text import short
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+class PlainView:
+    """Plain lines, for pipes and files."""
+
+    run_id: str | None = None
+
+    def info(self, event: str, **fields: object) -> None:
+        """See Logger."""
+        del event  # always "transition"
+        self.run_id = str(fields["run_id"])
+        self.show(describe(fields))
+
+    def show(self, line: str) -> None:
+        """Print one line."""
+        click.echo(line)
+
+    def live(self) -> AbstractContextManager[object]:
+        """A context in which a run is driven."""
+        return nullcontext()
+
+
+class TerminalView(PlainView):
+    """The same lines, and below them where the run is right now."""
+
+    def __init__(self) -> None:
+        """Begin the clock."""
+        from rich.console import Console
+
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._began = time.monotonic()
+        self._now = "starting"
+        self._turn = self._tokens = 0
+
+    def info(self, event: str, **fields: object) -> None:
+        """See Logger."""
+        data = fields["data"]
+        if isinstance(data, dict):
+            self._follow(data, str(fields["dest"]), str(fields["trigger"]))
+        super().info(event, **fields)
+
+    def show(self, line: str) -> None:
+        """Print one line above the live one."""
+        self._console.print(line, soft_wrap=True)
+
+    def live(self) -> AbstractContextManager[object]:
+        """The live line, until the context ends."""
+        from rich.live import Live
+
+        return Live(
+            console=self._console, get_renderable=self._line, refresh_per_second=4, transient=True
+        )
+
+    def _follow(self, data: dict[str, object], state: str, trigger: str) -> None:
+        self._turn += trigger in ("tools_requested", "model_answered")
+        usage = data.get("usage")
+        if isinstance(usage, dict):
+            self._tokens += usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+        tool = data.get("tool") if trigger == "tool_started" else None
+        self._now = short(f"{state} {tool or ''}".rstrip())
+
+    def _line(self) -> "Text":
+        from rich.text import Text
+
+        elapsed = time.monotonic() - self._began
+        words = f"{self._now} · turn {self._turn} · {elapsed:.0f} s · {self._tokens} tokens"
+        return Text(words, style="dim")
+
+
+class SilentView(PlainView):
+    """Nothing, where a machine reads the output."""
+
+    def show(self, line: str) -> None:
+        """Print nothing."""
+
+    @classmethod
+    def choose(cls, *, as_json: bool) -> Self | PlainView:
+        """The view that fits who reads."""
+        if as_json:
+            return cls()
+        return TerminalView() if click.get_text_stream("stdout").isatty() else PlainView()
+
+
+def describe(fields: dict[str, object]) -> str:
+    """One transition as a readable line."""
+    data = fields["data"] if isinstance(fields["data"], dict) else {}
+    source = fields["source"] or "[*]"
+    move = str(source) if source == fields["dest"] else f"{source} -> {fields['dest']}"
+    detail = short(_detail(data))
+    return f"{short(str(fields['run_id']))} {fields['seq']:>3}  {fields['trigger']:<18} {move}  {detail}".rstrip()
+
+
+def _detail(data: dict[str, object]) -> str:
+    """The field of an event that says most about it."""
+    message = data.get("message")
+    if isinstance(message, dict):
+        calls = message.get("tool_calls") or ()
+        return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
+    for key in ("error", "reason", "content", "tool", "by"):
+        if data.get(key):
+            return str(data[key])
+    return str(message or "")

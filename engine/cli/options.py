@@ -1,0 +1,102 @@
+"""What every command takes, and the engine made from it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from engine.api import Engine, LogTarget, sqlite_path
+from engine.cli.app import load_workflows
+from engine.core.workflow import ModelClient
+from engine.ports import Logger
+
+DEFAULT_STORE = "sqlite:///.waystation/runs.db"
+DEFAULT_APP = "workflows:ALL"
+MEMORY = "memory://"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a command finds the store, the log and the workflows, and how it answers."""
+
+    store: str
+    log: str | None
+    app: str
+    json: bool
+
+    def reading(self) -> Engine:
+        """An engine that only looks; a store that does not exist yet is an empty one."""
+        return Engine(store=self._existing_store())
+
+    def changing(self, model: ModelClient | None, view: Logger | None) -> Engine:
+        """An engine for a run that exists."""
+        store = self._existing_store()
+        log = self._log(view) if store != MEMORY else None
+        return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
+
+    def creating(self, model: ModelClient | None, view: Logger | None) -> Engine:
+        """An engine for a new run."""
+        workflows = load_workflows(self.app)
+        return Engine(store=self.store, workflows=workflows, model=model, log=self._log(view))
+
+    def _existing_store(self) -> str:
+        return self.store if self.store == MEMORY or sqlite_path(self.store).exists() else MEMORY
+
+    def _log(self, view: Logger | None) -> list[LogTarget]:
+        beside = None if self.store == MEMORY else sqlite_path(self.store).with_suffix(".jsonl")
+        path = self.log or beside
+        return [*([path] if path else []), *([view] if view else [])]
+
+    def hint(self, command: str) -> str:
+        """A command line that reaches the same store."""
+        elsewhere = self.store not in (DEFAULT_STORE, os.environ.get("WAYSTATION_STORE"))
+        return f"waystation {command}{f' --store {self.store}' if elsewhere else ''}"
+
+
+def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
+    """The options of the whole command (those with an `environment`), or of one subcommand."""
+
+    def variable(name: str) -> str | None:
+        return f"WAYSTATION_{name}" if environment else None
+
+    def add(command: _Command) -> _Command:
+        for option in (
+            click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
+            click.option("--app", envvar=variable("APP"), help=f"Workflows, as module:attribute. [{DEFAULT_APP}]"),
+            click.option("--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"),
+            click.option("--store", envvar=variable("STORE"), help=f"Where runs are kept. [{DEFAULT_STORE}]"),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def merge(
+    outer: Settings | None, *, store: str | None, log: str | None, app: str | None, as_json: bool
+) -> Settings:
+    """What a subcommand was told, before what the whole command was told."""
+    return Settings(
+        store=store or (outer.store if outer else DEFAULT_STORE),
+        log=log or (outer.log if outer else None),
+        app=app or (outer.app if outer else DEFAULT_APP),
+        json=as_json or (outer.json if outer else False),
+    )
+
+
+def choose_model(name: str | None) -> ModelClient | None:
+    """A real model where the environment has a key or an address, else None: the workflow's own."""
+    key, address = os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")
+    if key or address:
+        from engine.models.openai import DEFAULT_MODEL, OpenAIModel
+
+        # An endpoint of one's own may want no key, but the SDK wants one to send.
+        return OpenAIModel(name or DEFAULT_MODEL, api_key=key or "none")
+    if name:
+        raise click.UsageError("--model needs OPENAI_API_KEY (or OPENAI_BASE_URL) to be set")
+    click.echo("No OPENAI_API_KEY: the workflow's offline model is in use.", err=True)
+    return None

@@ -1,0 +1,118 @@
+"""Runs and approvals as people read them, and as machines do."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import click
+from pydantic import BaseModel
+
+from engine.cli.options import Settings
+from engine.cli.text import short, visible
+from engine.core.events import Recorded
+from engine.core.run import Approval, Checkpoint, PendingApproval, Run
+from engine.core.states import State
+
+_DIGEST_SHOWN = 12
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, str]) -> None:
+    """Print the value as JSON; every character outside ASCII is escaped, so it is inert."""
+    plain: object = value
+    if isinstance(value, BaseModel):
+        plain = value.model_dump(mode="json")
+    elif not isinstance(value, Mapping):
+        plain = [one.model_dump(mode="json") for one in value]
+    click.echo(json.dumps(plain, indent=2))
+
+
+def print_run(run: Run, settings: Settings) -> None:
+    """Print where a run is, and what can be done about it."""
+    if settings.json:
+        print_json(run)
+        return
+    tokens = f", {run.usage.total_tokens} tokens" if run.usage.total_tokens else ""
+    click.echo(f"\nRun {run.id} ({run.workflow}) is {run.state} at seq {run.seq}, after {run.turns} turns{tokens}.")
+    if run.answer:
+        click.echo(f"Answer: {_block(run.answer)}")
+    if run.reason:
+        click.echo(f"Reason: {_block(run.reason)}")
+    if run.found:
+        click.echo(f"Found so far: {_block(run.found)}")
+    for approval in run.approvals:
+        print_approval(approval, run.id, settings)
+
+
+def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
+    """Print exactly what a person is asked to allow, and how to say so."""
+    several = f" --call {approval.call_id}"
+    click.echo(f"\n{_asks(approval)}")
+    for name, value in approval.arguments.items():
+        click.echo(f"    {visible(name)}: {_value(value)}")
+    click.echo(f"  run {run_id}, call {approval.call_id}, digest {approval.digest[:_DIGEST_SHOWN]}, asked {approval.requested_at:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"  allow:  {settings.hint(f'approve {run_id}{several}')}")
+    click.echo(f"  refuse: {settings.hint(f'deny {run_id}{several}')} --reason \"...\"")
+
+
+def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> None:
+    """Print the waiting list, the oldest first."""
+    if settings.json:
+        print_json(approvals)
+    elif not approvals:
+        click.echo("Nothing waits for approval.")
+    else:
+        for approval in approvals:
+            print_approval(approval, approval.run_id, settings)
+
+
+def print_runs(runs: Sequence[Checkpoint], settings: Settings) -> None:
+    """Print one line a run."""
+    if settings.json:
+        print_json(runs)
+    elif not runs:
+        click.echo("No runs.")
+    else:
+        width = max(len(run.id) for run in runs)
+        for run in runs:
+            gist = short(run.answer or run.reason or ", ".join(one.tool for one in run.approvals), 60)
+            line = f"{run.id:<{width}}  {run.state:<{_WIDEST}}  {run.updated_at:%Y-%m-%d %H:%M:%S}  {run.workflow}  {gist}"
+            click.echo(line.rstrip())
+
+
+def print_transcript(run: Run) -> None:
+    """Print who said what."""
+    for message in run.messages:
+        for call in message.tool_calls:
+            click.echo(f"  {message.role} asks for {visible(call.function.name)} ({call.id}): {short(call.function.arguments, 200)}")
+        if message.content:
+            who = f"{message.role} {message.tool_call_id or ''}".rstrip()
+            click.echo(f"  {who}: {_block(message.content)}")
+
+
+def print_journal(journal: Sequence[Recorded], settings: Settings) -> None:
+    """Print one line an event."""
+    if settings.json:
+        print_json(journal)
+        return
+    for one in journal:
+        fields = one.event.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
+        click.echo(f"{one.seq:>4}  {one.at:%Y-%m-%d %H:%M:%S}  {one.event.kind:<18} {short(json.dumps(fields), 300) if fields else ''}".rstrip())
+
+
+_WIDEST = max(len(state) for state in State)
+
+
+def _asks(approval: Approval) -> str:
+    tool = visible(approval.tool)
+    if approval.kind == "in_doubt":
+        return f"IN DOUBT: {tool} was started, and it is not known whether it happened. Allowing runs it again:"
+    return f"{tool} wants to run with:"
+
+
+def _value(value: object) -> str:
+    """An argument in full, as JSON, with its length where it is too long to take in at a glance."""
+    text = visible(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= 1000 else f"{text}  ({len(text)} characters)"  # noqa: PLR2004 # half a screen
+
+
+def _block(text: str) -> str:
+    return visible(text, keep="\n").replace("\n", "\n    ")
