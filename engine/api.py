@@ -70,13 +70,13 @@ class Engine:
     async def __aenter__(self) -> Self:
         """The engine, with store and log open; raises StoreError or BadInputError."""
         wanted = self._store_wanted
-        telemetry = Telemetry(self._log_wanted)
+        store = open_store(wanted) if isinstance(wanted, str) else wanted
         try:
-            self._store = open_store(wanted) if isinstance(wanted, str) else wanted
+            self._telemetry = Telemetry(self._log_wanted)
         except BaseException:
-            telemetry.close()
+            await store.close()
             raise
-        self._telemetry = telemetry
+        self._store = store
         return self
 
     async def __aexit__(
@@ -212,7 +212,7 @@ class Engine:
         workflow = self._workflow(name)
         model = self._model or workflow.model
         if model is None:
-            raise DefinitionError(f"workflow {name} has no model, and the engine was given none")
+            raise DefinitionError(f"workflow {name} has no model of its own: give the engine one, or set OPENAI_API_KEY")
         return Driver(workflow, model, self._open_store, self._telemetry, self._clock)
 
     def _workflow(self, name: str) -> Workflow:

@@ -1,6 +1,7 @@
 """What every command takes, and the engine made from it."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -54,7 +55,7 @@ class Settings:
     def hint(self, command: str) -> str:
         """A command line that reaches the same store."""
         elsewhere = self.store not in (DEFAULT_STORE, os.environ.get("WAYSTATION_STORE"))
-        return f"waystation {command}{f' --store {self.store}' if elsewhere else ''}"
+        return f"waystation {command}{f' --store {shlex.quote(self.store)}' if elsewhere else ''}"
 
 
 def common_options(*, environment: bool) -> Callable[[_Command], _Command]:

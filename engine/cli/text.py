@@ -24,6 +24,11 @@ def short(text: str, width: int = 80) -> str:
     return shown if len(shown) <= width else f"{shown[: width - 1]}… ({len(text)} characters)"
 
 
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
 def _escape(letter: str) -> str:
+    if letter in _SHORT:
+        return _SHORT[letter]
     code = ord(letter)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 # the basic plane
