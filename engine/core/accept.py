@@ -4,6 +4,7 @@ import re
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.clean import clean_text
 from engine.core.commands import Abort, Approve, Command, Deny, Start
 from engine.core.found import found_so_far
 from engine.core.run import Approval, Run
@@ -25,6 +26,7 @@ def accept(run: Run | None, workflow: Workflow, command: Command) -> tuple[ev.Ev
 
     Raises BadInputError or RefusedError, and then nothing has changed.
     """
+    _require_text(command)
     if isinstance(command, Start):
         return _start(run, workflow, command)
     if run is None:
@@ -98,6 +100,12 @@ def _open(run: Run, call_id: str | None, verb: str) -> Approval:
         if one.call_id == call_id:
             return one
     raise UnknownCallError(f"run {run.id} waits for no verdict on call {call_id!r}; it waits for: {waiting}")
+
+
+def _require_text(command: Command) -> None:
+    for name, value in command:
+        if isinstance(value, str) and clean_text(value) != value:
+            raise BadInputError(f"{name} holds bytes that are no text")
 
 
 def _named(by: str) -> str:

@@ -18,6 +18,7 @@ from engine.errors import PermanentModelError, TransientModelError
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
     from openai.types.chat import ChatCompletion
+    from openai.types.chat.chat_completion import Choice
 
 DEFAULT_MODEL = "gpt-5-mini"
 
@@ -121,18 +122,22 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
 
 
-def _reply(completion: "ChatCompletion") -> ModelReply:
-    """The reply, validated here: a compatible endpoint may send anything."""
-    if not completion.choices:
+def _reply(completion: object) -> ModelReply:
+    """The reply, validated here: the SDK takes anything that an endpoint sends."""
+    from openai.types.chat import ChatCompletion
+
+    if not isinstance(completion, ChatCompletion) or not completion.choices:
         raise TransientModelError("the model's reply has no choices")
-    choice = completion.choices[0]
     try:
-        fields = choice.message.to_dict()
-        message = Message.model_validate(
-            {**fields, "tool_calls": fields.get("tool_calls") or (), "content": _said(fields)}
-        )
-    except (ValidationError, AttributeError) as error:
+        return _read(completion, completion.choices[0])
+    except (ValidationError, AttributeError, TypeError) as error:
         raise TransientModelError("the model's reply is no assistant message") from error
+
+
+def _read(completion: "ChatCompletion", choice: "Choice") -> ModelReply:
+    fields = choice.message.to_dict()
+    calls = fields.get("tool_calls") or ()
+    message = Message.model_validate({**fields, "tool_calls": calls, "content": _said(fields)})
     return ModelReply(
         message=message,
         finish_reason=choice.finish_reason or "stop",

@@ -10,8 +10,10 @@ import orjson
 from pydantic import BaseModel, TypeAdapter
 
 from engine.core import events as ev
+from engine.core.clean import clean_text, clean_value
 from engine.core.effects import CallModel
 from engine.core.found import found_so_far
+from engine.core.messages import Message
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Tool, Workflow
 from engine.errors import PermanentModelError, TransientModelError
@@ -32,9 +34,9 @@ async def call_model(
         return _replied(run, effect.turn, await model.complete(request))
     except TransientModelError as error:
         wait = timedelta(seconds=_wait(effect.attempt, error.retry_after))
-        return ev.ModelFailed(error=_clean(str(error)), attempt=effect.attempt, retry_at=clock.now() + wait)
+        return ev.ModelFailed(error=clean_text(str(error)), attempt=effect.attempt, retry_at=clock.now() + wait)
     except PermanentModelError as error:
-        return ev.RunAborted(reason=_clean(str(error)), found=found_so_far(run))
+        return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
 def _wait(attempt: int, retry_after: float | None) -> float:
@@ -46,7 +48,7 @@ def _wait(attempt: int, retry_after: float | None) -> float:
 
 def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
     """The event that a reply is. A cut or filtered one is never acted on."""
-    message = type(reply.message).model_validate_json(_clean(reply.message.model_dump_json()))
+    message = Message.model_validate(clean_value(reply.message.model_dump(exclude_unset=True)))
     if reply.finish_reason in ("length", "content_filter"):
         why = {"length": "at its length limit", "content_filter": "by a content filter"}
         reason = f"the model's reply was cut off {why[reply.finish_reason]}"
@@ -84,14 +86,14 @@ async def call_tools(
 async def _call(tool: Tool, intent: ev.ToolStarted) -> ev.Event:
     try:
         value = await _run(tool, tool.bind(intent.arguments))
-        return ev.ToolReturned(call_id=intent.call_id, content=_clean(_text(value)))
+        return ev.ToolReturned(call_id=intent.call_id, content=clean_text(_text(value)))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         return ev.ToolFailed(call_id=intent.call_id, error=f"{tool.name} cancelled itself")
     except (Exception, SystemExit) as error:  # whatever a tool raises is for the model to read
-        words = _clean(f"{type(error).__name__}: {error}")
+        words = clean_text(f"{type(error).__name__}: {error}")
         return ev.ToolFailed(call_id=intent.call_id, error=words)
 
 
@@ -121,7 +123,3 @@ def _text(value: object) -> str:
     plain = TypeAdapter(object).dump_python(value, mode="json")
     return orjson.dumps(plain).decode()
 
-
-def _clean(text: str) -> str:
-    """The text with each lone surrogate, which no file or wire takes, as U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -74,7 +74,7 @@ def test_an_unknown_tool_is_a_result_that_lists_the_tools() -> None:
         ("[]", "JSON object"),
         ('{"order": "1", "order": "2"}', "twice"),
         ('{"order": NaN}', "NaN"),
-        ('{"order": "\\ud800"}', "surrogate"),
+        ('{"order": "\\ud800"}', "non-UTF-8"),
         ('{"order": "1", "amount": 90071992547409930}', "90071992547409930"),
         ("[" * 100_000, "nested"),
         ('{"order": ' + "9" * 5000 + "}", "digit"),

@@ -1,0 +1,99 @@
+"""A small HTTP server that speaks Chat Completions, over a real socket on loopback."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Reply:
+    """What the server answers to one request."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any) -> Reply:  # noqa: ANN401 # fields of the protocol
+    """A well-formed chat completion."""
+    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **message}}
+    body = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "test-model-2026",
+        "choices": [choice],
+        "usage": {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 15,
+            "prompt_tokens_details": {"cached_tokens": 4},
+            "completion_tokens_details": {"reasoning_tokens": 2},
+        },
+        **more,
+    }
+    return Reply(json.dumps(body).encode(), headers={"x-request-id": "req_1"})
+
+
+def failure(status: int, code: str | None = None, **headers: str) -> Reply:
+    """An error as the protocol words it."""
+    body = {"error": {"message": f"error {status}", "type": "test", "code": code}}
+    return Reply(json.dumps(body).encode(), status, dict(headers))
+
+
+class ProtocolServer(ThreadingHTTPServer):
+    """Answers with its replies in order, the last one for ever; keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, replies: list[Reply]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.replies, self.requests = list(replies), list[dict[str, Any]]()
+        self.headers = list[dict[str, str]]()
+
+    @property
+    def url(self) -> str:
+        """The base URL for a client."""
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ProtocolServer
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append(json.loads(body))
+        self.server.headers.append({k.lower(): v for k, v in self.headers.items()})
+        replies = self.server.replies
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if self.path != "/v1/chat/completions":
+            reply = failure(404)
+        self.send_response(reply.status)
+        for name, value in {"content-type": "application/json", **reply.headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("content-length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(*replies: Reply) -> Iterator[ProtocolServer]:
+    """A server that runs until the context ends."""
+    server = ProtocolServer(list(replies))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,121 @@
+"""The SQLite store keeps the contract, and its files are what they should be."""
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import apsw
+import pytest
+import pytest_asyncio
+
+from engine.errors import NotAStoreError, StoreError, StoreTooNewError
+from engine.ports import Store
+from engine.stores.sqlite import SqliteStore
+from tests.stores.contract import StoreContract, addition
+
+
+class TestSqliteStore(StoreContract):
+    @pytest_asyncio.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
+        opened = SqliteStore(tmp_path / "runs.db")
+        yield opened
+        await opened.close()
+
+
+async def make(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.append(addition("a", 0))
+    await store.close()
+
+
+async def test_what_was_appended_outlives_the_store(tmp_path: Path) -> None:
+    await make(tmp_path / "new" / "runs.db")
+    again = SqliteStore(tmp_path / "new" / "runs.db")
+    assert len(await again.entries("a")) == 1
+    await again.close()
+
+
+async def test_it_writes_ahead_and_syncs_every_commit(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    await store.append(addition("a", 0))
+    await store.mark_logged("a", 1)
+    assert store._connection.pragma("journal_mode") == "wal"  # noqa: SLF001 # nothing else shows it
+    assert store._connection.pragma("synchronous") == 2  # noqa: SLF001 # FULL
+    await store.close()
+
+
+async def test_what_is_queued_together_shares_a_transaction(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    commits: list[int] = []
+    store._connection.set_commit_hook(lambda: commits.append(1) or False)  # type: ignore[func-returns-value] # noqa: SLF001 # counted where it happens
+    await asyncio.gather(*(store.append(addition(f"r{n}", 0)) for n in range(100)))
+    assert len(commits) < 20
+    await store.close()
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+async def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    await make(path)
+    newer = apsw.Connection(str(path))
+    newer.pragma("user_version", 99)
+    newer.close()
+    before = digest(path)
+    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 1.*left untouched"):
+        SqliteStore(path)
+    assert digest(path) == before
+
+
+async def test_another_program_s_database_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE t (x)")
+    other.close()
+    before = digest(path)
+    with pytest.raises(NotAStoreError, match="another program's database"):
+        SqliteStore(path)
+    assert digest(path) == before
+
+
+async def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Dear diary, " * 100)
+    before = digest(path)
+    with pytest.raises(NotAStoreError, match=r"notes\.txt is not a SQLite database"):
+        SqliteStore(path)
+    assert digest(path) == before
+
+
+async def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path, tmp_path / "file" / "runs.db"):
+        with pytest.raises(StoreError, match=str(path)):
+            SqliteStore(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(StoreError, match=r"runs\.db"):
+        SqliteStore(tmp_path / "runs.db")
+
+
+async def test_a_full_disk_changes_nothing_and_passes(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    await store.append(addition("a", 0))
+    pages = store._connection.pragma("page_count")  # noqa: SLF001 # the disk is this large
+    store._connection.pragma("max_page_count", pages)  # noqa: SLF001
+    big = addition("a", 1, 400)
+    with pytest.raises(StoreError, match=r"runs\.db failed, nothing was changed.*full"):
+        await store.append(big)
+    assert len(await store.entries("a")) == 1
+    store._connection.pragma("max_page_count", 1_000_000)  # noqa: SLF001
+    await store.append(big)
+    assert len(await store.entries("a")) == 401
+    await store.close()
