@@ -112,7 +112,7 @@ async def load_journal(store: Store, run_id: str) -> tuple[Draft, tuple[Recorded
             if entry.seq != place:
                 raise CorruptRunError(f"seq {place} is missing")
             events.append(draft.replay(entry, run_id))
-        except EngineError as error:
+        except (EngineError, TypeError, ValueError, OverflowError) as error:
             raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
     _agree(draft, head)
     draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]

@@ -93,8 +93,15 @@ async def _call(tool: Tool, intent: ev.ToolStarted) -> ev.Event:
             raise
         return ev.ToolFailed(call_id=intent.call_id, error=f"{tool.name} cancelled itself")
     except (Exception, SystemExit) as error:  # whatever a tool raises is for the model to read
-        words = clean_text(f"{type(error).__name__}: {error}")
-        return ev.ToolFailed(call_id=intent.call_id, error=words)
+        return ev.ToolFailed(call_id=intent.call_id, error=_words(error))
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says, even one that cannot say it."""
+    try:
+        return clean_text(f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001 # a tool's own __str__ may do anything
+        return type(error).__name__
 
 
 async def _run(tool: Tool, arguments: dict[str, object]) -> object:

@@ -21,7 +21,7 @@ def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
             _inspect(path, len(migrations))
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = apsw.Connection(str(path))
-    except (apsw.CantOpenError, OSError) as error:
+    except (apsw.Error, OSError) as error:
         raise StoreError(f"the store {path} cannot be opened: {error}") from error
     try:
         _prepare(connection, migrations)

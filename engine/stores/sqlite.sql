@@ -39,12 +39,12 @@ VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?);
 
 -- name: entries
 -- A run's journal, oldest first.
-SELECT seq, at, kind, data, digest FROM events
+SELECT seq, at, kind, CAST(data AS BLOB), CAST(digest AS BLOB) FROM events
 WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;
 
 -- name: head
 -- A run's row.
-SELECT run_id, workflow, state, seq, logged, checkpoint FROM runs WHERE run_id = ?;
+SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs WHERE run_id = ?;
 
 -- name: place
 -- Where a run stands in the order of beginning.
@@ -52,25 +52,25 @@ SELECT id FROM runs WHERE run_id = ?;
 
 -- name: heads
 -- Runs begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, checkpoint FROM runs
+SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
 WHERE id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_state
 -- Runs in one state begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, checkpoint FROM runs
+SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
 WHERE state = :state AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_workflow
 -- Runs of one workflow begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, checkpoint FROM runs
+SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
 WHERE workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_both
 -- Runs of one workflow in one state begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, checkpoint FROM runs
+SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
 WHERE state = :state AND +workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
