@@ -30,7 +30,8 @@ class Limits(Shape):
         try:
             super().__init__(**bounds)
         except ValidationError as error:
-            raise DefinitionError(f"limits: {error.errors()[0]['msg']}") from error
+            fault = error.errors()[0]
+            raise DefinitionError(f"limits: {fault['loc'][0]}: {fault['msg']}") from error
         for name, bound in self:
             if bound < 1:
                 raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")

@@ -338,7 +338,7 @@ async def test_a_log_that_cannot_be_written_is_refused() -> None:
         ("DELETE FROM events WHERE seq = 2", "seq 2 is missing"),
         ("DELETE FROM events WHERE seq = 7", "seq 7 of 7 is missing"),
         ("UPDATE events SET data = (SELECT data FROM events WHERE seq = 4) WHERE seq = 3", "seq 3"),
-        ("UPDATE runs SET checkpoint = replace(checkpoint, 'Done', 'Aborted')", "checkpoint"),
+        ("UPDATE runs SET checkpoint = replace(checkpoint, 'AwaitingApproval', 'Done')", "checkpoint"),
         ("UPDATE runs SET state = 'Aborted'", "checkpoint"),
     ],
 )
