@@ -1,5 +1,6 @@
 """What a person sees while a run is driven: a line a transition, and a live line below."""
 
+import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
@@ -90,7 +91,7 @@ class SilentView(PlainView):
         """The view that fits who reads."""
         if as_json:
             return cls()
-        return TerminalView() if click.get_text_stream("stdout").isatty() else PlainView()
+        return TerminalView() if sys.stdout.isatty() else PlainView()
 
 
 def describe(fields: dict[str, object]) -> str:

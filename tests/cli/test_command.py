@@ -1,5 +1,6 @@
 """The `waystation` command as a person types it, in processes of its own."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,8 +12,10 @@ from typing import Any
 import apsw
 import pytest
 
+from engine import Checkpoint, Engine
 from engine.cli.text import short, visible
-from tests.models.server import completion, serving
+from tests.models.server import completion, failure, serving
+from workflows import ALL
 
 MESSAGE = "Order 24680 arrived broken, I want my money back"
 
@@ -115,6 +118,17 @@ def test_looking_creates_nothing() -> None:
     assert list(Path().iterdir()) == []
 
 
+async def stored_runs() -> list[Checkpoint]:
+    async with Engine(store="sqlite:///.waystation/runs.db") as engine:
+        return await engine.runs()
+
+
+async def a_parked_run() -> list[Checkpoint]:
+    async with Engine(store="sqlite:///.waystation/runs.db", workflows=ALL) as engine:
+        await engine.start("refunds", MESSAGE, run_id="r1")
+    return await stored_runs()
+
+
 def bad_app() -> None:
     Path("broken_app.py").write_text("raise RuntimeError('line one\\nline two')")
     Path("empty_app.py").write_text("ALL = 3")
@@ -147,20 +161,19 @@ def bad_app() -> None:
         (("start", "refunds", "hi", "--model", "gpt"), 2, "needs OPENAI_API_KEY"),
         (("strat",), 2, "No such command 'strat'"),
         (("start",), 2, "Missing argument"),
-        (("show", "\x1b[2J\u202e"), 1, r"\u001b[2J\u202e"),
+        (("show", "\x1b[2J\u202e"), 1, r"\x1b[2J\u202e"),
     ],
 )
 def test_a_mistake_gets_one_line_and_changes_nothing(words: tuple[str, ...], code: int, said: str) -> None:
     bad_app()
-    waystation("start", "refunds", MESSAGE, "--run-id", "r1")
-    before = as_json("list")
+    before = asyncio.run(a_parked_run())
     done = waystation(*words)
     complaint = [line for line in done.stderr.splitlines() if not line.startswith("No OPENAI_API_KEY")]
     assert (done.returncode, done.stdout) == (code, "")
     assert len(complaint) == 1
     assert complaint[0].startswith("waystation: ")
     assert said in complaint[0]
-    assert as_json("list") == before
+    assert asyncio.run(stored_runs()) == before
 
 
 def test_words_that_would_forge_a_prompt_are_shown_as_what_they_are() -> None:
@@ -191,8 +204,6 @@ def test_a_real_model_serves_the_same_workflow() -> None:
 
 
 def test_a_run_that_the_model_refuses_exits_1_and_is_kept() -> None:
-    from tests.models.server import failure
-
     with serving(failure(401)) as server:
         done = waystation("start", "refunds", MESSAGE, OPENAI_API_KEY="sk-secret", OPENAI_BASE_URL=server.url)
     assert done.returncode == 1

@@ -24,7 +24,7 @@ def workflow() -> Workflow:
     return refunds(shop=Path("shop.db"), today=lambda: MAY_11)
 
 
-def call(workflow: Workflow, name: str, **arguments: object) -> Any:  # noqa: ANN401 # whatever the tool gives
+def call(workflow: Workflow, name: str, /, **arguments: object) -> Any:  # noqa: ANN401 # whatever the tool gives
     """What a tool gives for arguments as a model would write them."""
     tool = workflow.tool(name)
     assert tool is not None
@@ -168,7 +168,6 @@ def test_the_calculator_is_exact(expression: str, value: str) -> None:
         "0x10",
         "(" * 100_000,
         "(" * 30 + "1" + ")" * 30,
-        "-" * 150 + "1",
         "1\0",
         "10 ** 60 * 10 ** 60",
     ],
