@@ -212,7 +212,10 @@ class Engine:
         workflow = self._workflow(name)
         model = self._model or workflow.model
         if model is None:
-            raise DefinitionError(f"workflow {name} has no model of its own: give the engine one, or set OPENAI_API_KEY")
+            raise DefinitionError(
+                f"workflow {name} has no model of its own: give the engine one "
+                "(for the command, set OPENAI_API_KEY)"
+            )
         return Driver(workflow, model, self._open_store, self._telemetry, self._clock)
 
     def _workflow(self, name: str) -> Workflow:
@@ -253,10 +256,16 @@ def sqlite_path(url: str) -> Path:
     return Path(path)
 
 
-def _several(log: LogTarget | Sequence[LogTarget] | None) -> tuple[LogTarget, ...]:
-    if log is None:
-        return ()
-    return tuple(log) if isinstance(log, list | tuple) else (log,)  # type: ignore[arg-type] # a str is no list
+def _several(log: LogTarget | Sequence[LogTarget] | None) -> Sequence[LogTarget]:
+    match log:
+        case None:
+            return ()
+        case str() | Path():
+            return (log,)
+        case Sequence():
+            return log
+        case _:
+            return (log,)
 
 
 def _by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:

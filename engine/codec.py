@@ -18,7 +18,7 @@ _TICK = timedelta(microseconds=1)
 
 
 def encode_event(event: Event) -> bytes:
-    """The event's fields but its kind, as JSON with sorted keys; fields at their default left out."""
+    """The event's fields but its kind, as JSON with sorted keys, defaults left out."""
     fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 

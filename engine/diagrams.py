@@ -12,4 +12,6 @@ def lifecycle() -> str:
         f"    {source} --> {dest}: {'<br/>'.join(triggers)}"
         for (source, dest), triggers in arrows.items()
     ]
-    return "\n".join(["stateDiagram-v2", *drawn, *(f"    {state} --> [*]" for state in ENDED)]) + "\n"
+    return (
+        "\n".join(["stateDiagram-v2", *drawn, *(f"    {state} --> [*]" for state in ENDED)]) + "\n"
+    )

@@ -42,7 +42,9 @@ def asks(*calls: tuple[str, str], turn: int = 1) -> ev.ToolsRequested:
         message=Message(
             role="assistant",
             tool_calls=tuple(
-                ToolCall(id=f"call_{turn}_{place}", function=FunctionCall(name=name, arguments=text))
+                ToolCall(
+                    id=f"call_{turn}_{place}", function=FunctionCall(name=name, arguments=text)
+                )
                 for place, (name, text) in enumerate(calls, 1)
             ),
         )

@@ -17,7 +17,9 @@ def load_workflows(app: str) -> list[Workflow]:
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except Exception as error:
-        raise AppError(f"the app {app!r} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise AppError(
+            f"the app {app!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, list | tuple) or not all(isinstance(one, Workflow) for one in found):
         raise AppError(f"the app {app!r} is not a list of workflows")
     return list(found)

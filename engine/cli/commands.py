@@ -22,7 +22,7 @@ Act = Callable[[Engine], Awaitable[Run]]
 @click.version_option(package_name="waystation")
 @common_options(environment=True)
 @click.pass_context
-def cli(context: click.Context, **told: Any) -> None:  # noqa: ANN401 # click's own
+def cli(context: click.Context, /, **told: Any) -> None:  # noqa: ANN401 # click's own
     """Run AI agents as persisted state machines that stop for approval."""
     context.obj = merge(None, **told)
 
@@ -32,7 +32,13 @@ def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
 
     def make(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
-        def called(store: str | None, log: str | None, app: str | None, as_json: bool, **rest: Any) -> int | None:  # noqa: ANN401, FBT001 # click's own
+        def called(
+            store: str | None,
+            log: str | None,
+            app: str | None,
+            as_json: bool,
+            **rest: Any,  # noqa: ANN401, FBT001 # click's own
+        ) -> int | None:
             outer = click.get_current_context().find_object(Settings)
             settings = merge(outer, store=store, log=log, app=app, as_json=as_json)
             return function(settings, **rest)
@@ -60,10 +66,15 @@ _run = click.argument("run_id", metavar="RUN")
 @click.argument("message")
 @click.option("--run-id", help="A name for the run. [a random one]")
 @_model
-def start(settings: Settings, workflow: str, message: str, run_id: str | None, model: str | None) -> int:
+def start(
+    settings: Settings, workflow: str, message: str, run_id: str | None, model: str | None
+) -> int:
     """Start WORKFLOW on a first MESSAGE, until it waits for a person or ends."""
     return _drive(
-        settings, settings.creating, model, lambda engine: engine.start(workflow, message, run_id=run_id)
+        settings,
+        settings.creating,
+        model,
+        lambda engine: engine.start(workflow, message, run_id=run_id),
     )
 
 
@@ -81,10 +92,13 @@ def resume(settings: Settings, run_id: str, model: str | None) -> int:
 @_by
 @click.option("--note", help="A word for the record.")
 @_model
-def approve(settings: Settings, run_id: str, call_id: str | None, by: str, note: str | None, model: str | None) -> int:
+def approve(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> int:  # noqa: ANN401 # as Engine.approve has them
     """Allow what RUN waits for, and go on with it."""
     return _drive(
-        settings, settings.changing, model, lambda engine: engine.approve(run_id, call_id, by=by, note=note)
+        settings,
+        settings.changing,
+        model,
+        lambda engine: engine.approve(run_id, **verdict),
     )
 
 
@@ -94,10 +108,13 @@ def approve(settings: Settings, run_id: str, call_id: str | None, by: str, note:
 @_by
 @click.option("--reason", help="Why; the model reads it.")
 @_model
-def deny(settings: Settings, run_id: str, call_id: str | None, by: str, reason: str | None, model: str | None) -> int:
+def deny(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> int:  # noqa: ANN401 # as Engine.deny has them
     """Refuse what RUN waits for, and go on with it."""
     return _drive(
-        settings, settings.changing, model, lambda engine: engine.deny(run_id, call_id, by=by, reason=reason)
+        settings,
+        settings.changing,
+        model,
+        lambda engine: engine.deny(run_id, **verdict),
     )
 
 
@@ -177,7 +194,9 @@ def _ask(settings: Settings, question: Callable[[Engine], Awaitable[Any]]) -> An
     return asyncio.run(ask())
 
 
-def _drive(settings: Settings, engine_for: Callable[..., Engine], model: str | None, act: Act) -> int:
+def _drive(
+    settings: Settings, engine_for: Callable[..., Engine], model: str | None, act: Act
+) -> int:
     """Drive a run in view of the person; the exit code."""
     from engine.cli.render import print_run
 
@@ -195,7 +214,9 @@ def _drive(settings: Settings, engine_for: Callable[..., Engine], model: str | N
         if view.run_id is None:
             raise
         go_on = settings.hint(f"resume {view.run_id}")
-        raise EngineError(f"interrupted; run {view.run_id} is kept as it was last stored; go on with: {go_on}") from None
+        raise EngineError(
+            f"interrupted; run {view.run_id} is kept as it was last stored; go on with: {go_on}"
+        ) from None
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)

@@ -100,7 +100,8 @@ def describe(fields: dict[str, object]) -> str:
     source = fields["source"] or "[*]"
     move = str(source) if source == fields["dest"] else f"{source} -> {fields['dest']}"
     detail = short(_detail(data))
-    return f"{short(str(fields['run_id']))} {fields['seq']:>3}  {fields['trigger']:<18} {move}  {detail}".rstrip()
+    place = f"{short(str(fields['run_id']))} {fields['seq']:>3}"
+    return f"{place}  {fields['trigger']:<18} {move}  {detail}".rstrip()
 
 
 def _detail(data: dict[str, object]) -> str:

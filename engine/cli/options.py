@@ -67,9 +67,17 @@ def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
     def add(command: _Command) -> _Command:
         for option in (
             click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
-            click.option("--app", envvar=variable("APP"), help=f"Workflows, as module:attribute. [{DEFAULT_APP}]"),
-            click.option("--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"),
-            click.option("--store", envvar=variable("STORE"), help=f"Where runs are kept. [{DEFAULT_STORE}]"),
+            click.option(
+                "--app",
+                envvar=variable("APP"),
+                help=f"Workflows, as module:attribute. [{DEFAULT_APP}]",
+            ),
+            click.option(
+                "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"
+            ),
+            click.option(
+                "--store", envvar=variable("STORE"), help=f"Where runs are kept. [{DEFAULT_STORE}]"
+            ),
         ):
             command = option(command)
         return command

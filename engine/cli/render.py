@@ -13,6 +13,7 @@ from engine.core.run import Approval, Checkpoint, PendingApproval, Run
 from engine.core.states import State
 
 _DIGEST_SHOWN = 12
+_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, str]) -> None:
@@ -31,7 +32,10 @@ def print_run(run: Run, settings: Settings) -> None:
         print_json(run)
         return
     tokens = f", {run.usage.total_tokens} tokens" if run.usage.total_tokens else ""
-    click.echo(f"\nRun {run.id} ({run.workflow}) is {run.state} at seq {run.seq}, after {run.turns} turns{tokens}.")
+    click.echo(
+        f"\nRun {run.id} ({run.workflow}) is {run.state}"
+        f" at seq {run.seq}, after {run.turns} turns{tokens}."
+    )
     if run.answer:
         click.echo(f"Answer: {_block(run.answer)}")
     if run.reason:
@@ -48,9 +52,12 @@ def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
     click.echo(f"\n{_asks(approval)}")
     for name, value in approval.arguments.items():
         click.echo(f"    {visible(name)}: {_value(value)}")
-    click.echo(f"  run {run_id}, call {approval.call_id}, digest {approval.digest[:_DIGEST_SHOWN]}, asked {approval.requested_at:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(
+        f"  run {run_id}, call {approval.call_id}, digest {approval.digest[:_DIGEST_SHOWN]},"
+        f" asked {approval.requested_at:{_TIME}} UTC"
+    )
     click.echo(f"  allow:  {settings.hint(f'approve {run_id}{several}')}")
-    click.echo(f"  refuse: {settings.hint(f'deny {run_id}{several}')} --reason \"...\"")
+    click.echo(f'  refuse: {settings.hint(f"deny {run_id}{several}")} --reason "..."')
 
 
 def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> None:
@@ -73,8 +80,11 @@ def print_runs(runs: Sequence[Checkpoint], settings: Settings) -> None:
     else:
         width = max(len(run.id) for run in runs)
         for run in runs:
-            gist = short(run.answer or run.reason or ", ".join(one.tool for one in run.approvals), 60)
-            line = f"{run.id:<{width}}  {run.state:<{_WIDEST}}  {run.updated_at:%Y-%m-%d %H:%M:%S}  {run.workflow}  {gist}"
+            gist = short(
+                run.answer or run.reason or ", ".join(one.tool for one in run.approvals), 60
+            )
+            where = f"{run.id:<{width}}  {run.state:<{_WIDEST}}  {run.updated_at:{_TIME}}"
+            line = f"{where}  {run.workflow}  {gist}"
             click.echo(line.rstrip())
 
 
@@ -82,7 +92,10 @@ def print_transcript(run: Run) -> None:
     """Print who said what."""
     for message in run.messages:
         for call in message.tool_calls:
-            click.echo(f"  {message.role} asks for {visible(call.function.name)} ({call.id}): {short(call.function.arguments, 200)}")
+            click.echo(
+                f"  {message.role} asks for {visible(call.function.name)} ({call.id}): "
+                f"{short(call.function.arguments, 200)}"
+            )
         if message.content:
             who = f"{message.role} {message.tool_call_id or ''}".rstrip()
             click.echo(f"  {who}: {_block(message.content)}")
@@ -95,7 +108,10 @@ def print_journal(journal: Sequence[Recorded], settings: Settings) -> None:
         return
     for one in journal:
         fields = one.event.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
-        click.echo(f"{one.seq:>4}  {one.at:%Y-%m-%d %H:%M:%S}  {one.event.kind:<18} {short(json.dumps(fields), 300) if fields else ''}".rstrip())
+        click.echo(
+            f"{one.seq:>4}  {one.at:{_TIME}}  {one.event.kind:<18} "
+            f"{short(json.dumps(fields), 300) if fields else ''}".rstrip()
+        )
 
 
 _WIDEST = max(len(state) for state in State)
@@ -104,7 +120,10 @@ _WIDEST = max(len(state) for state in State)
 def _asks(approval: Approval) -> str:
     tool = visible(approval.tool)
     if approval.kind == "in_doubt":
-        return f"IN DOUBT: {tool} was started, and it is not known whether it happened. Allowing runs it again:"
+        return (
+            f"IN DOUBT: {tool} was started, and it is not known whether it happened. "
+            "Allowing runs it again:"
+        )
     return f"{tool} wants to run with:"
 
 

@@ -8,7 +8,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """`text` with every character that a terminal would act on or hide as a `\\u` escape.
+    r"""`text` with every character that a terminal would act on or hide as a `\u` escape.
 
     Characters in `keep` (a line end, say) stay as they are.
     """

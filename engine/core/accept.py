@@ -90,7 +90,9 @@ def _abort(run: Run, command: Abort) -> tuple[ev.Event, ...]:
 def _open(run: Run, call_id: str | None, verb: str) -> Approval:
     """The one open approval that is meant."""
     if not run.approvals:
-        raise RefusedError(f"run {run.id} is {run.state} and waits for no approval; there is nothing to {verb}")
+        raise RefusedError(
+            f"run {run.id} is {run.state} and waits for no approval; there is nothing to {verb}"
+        )
     waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
     if call_id is None:
         if len(run.approvals) > 1:
@@ -99,7 +101,9 @@ def _open(run: Run, call_id: str | None, verb: str) -> Approval:
     for one in run.approvals:
         if one.call_id == call_id:
             return one
-    raise UnknownCallError(f"run {run.id} waits for no verdict on call {call_id!r}; it waits for: {waiting}")
+    raise UnknownCallError(
+        f"run {run.id} waits for no verdict on call {call_id!r}; it waits for: {waiting}"
+    )
 
 
 def _require_text(command: Command) -> None:

@@ -15,10 +15,12 @@ def digest(value: JsonValue) -> str:
     Raises ValueError for what that form cannot hold: NaN, infinities, integers
     past 2^53, lone surrogates.
     """
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # type: ignore[arg-type] # its stub wants Mapping invariance
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
 
 
-def action_digest(tool: str, arguments: Mapping[str, JsonValue], schema: Mapping[str, JsonValue]) -> str:
+def action_digest(
+    tool: str, arguments: Mapping[str, JsonValue], schema: Mapping[str, JsonValue]
+) -> str:
     """The digest that binds an approval: tool name, validated arguments, the tool's schema."""
     return digest({"tool": tool, "arguments": dict(arguments), "schema": dict(schema)})
 
@@ -47,7 +49,7 @@ def parse_object(text: str) -> dict[str, JsonValue]:
 def require_canonical(value: JsonValue) -> None:
     """Nothing, or ValueError where RFC 8785 cannot hold `value`."""
     try:
-        rfc8785.dumps(value)  # type: ignore[arg-type] # as in digest
+        rfc8785.dumps(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

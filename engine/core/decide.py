@@ -62,7 +62,9 @@ def _judge(
     tool = workflow.tool(call.tool)
     if tool is None:
         known = ", ".join(one.name for one in workflow.tools) or "none"
-        return ev.ToolFailed(call_id=call.id, error=f"There is no tool {call.tool!r}. The tools are: {known}.")
+        return ev.ToolFailed(
+            call_id=call.id, error=f"There is no tool {call.tool!r}. The tools are: {known}."
+        )
     try:
         arguments = tool.validate(run.tool_call(call.id).function.arguments)
     except ArgumentsError as error:

@@ -34,7 +34,9 @@ def evolve(run: Run | None, recorded: ev.Recorded) -> Run:
     try:
         changes = _changes(run, recorded)
     except KeyError as error:
-        raise CorruptRunError(f"run {run.id}: seq {recorded.seq} names no call of the turn: {error}") from error
+        raise CorruptRunError(
+            f"run {run.id}: seq {recorded.seq} names no call of the turn: {error}"
+        ) from error
     moved = {"state": state, "seq": recorded.seq, "updated_at": recorded.at}
     return run.model_copy(update={**changes, **moved})
 
@@ -57,7 +59,7 @@ def _born(recorded: ev.Recorded) -> Run:
     )
 
 
-def _changes(run: Run, recorded: ev.Recorded) -> Changes:
+def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911, PLR0912 # a case an event
     match recorded.event:
         case ev.RunStarted():
             raise CorruptRunError(f"run {run.id}: it starts twice")
@@ -76,13 +78,23 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:
         case ev.ApprovalRequested() as event:
             return _ask(run, event, recorded)
         case ev.ApprovalGranted() as event:
-            return _close(run, event.approval_id) | _call(run, event.call_id, "granted", approval_id=event.approval_id, digest=event.digest)
+            return _close(run, event.approval_id) | _call(
+                run, event.call_id, "granted", approval_id=event.approval_id, digest=event.digest
+            )
         case ev.ApprovalDenied() as event:
-            return _close(run, event.approval_id) | _settle(run, event.call_id, denial(event.reason), is_error=True)
+            return _close(run, event.approval_id) | _settle(
+                run, event.call_id, denial(event.reason), is_error=True
+            )
         case ev.ApprovalsSettled():
             return {}
         case ev.RunAborted() as event:
-            return {"reason": event.reason, "limit": event.limit, "found": event.found, "approvals": (), "retry_at": None}
+            return {
+                "reason": event.reason,
+                "limit": event.limit,
+                "found": event.found,
+                "approvals": (),
+                "retry_at": None,
+            }
         case other:
             assert_never(other)
 
@@ -96,7 +108,9 @@ def _replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered) -> Changes:
     answered = isinstance(event, ev.ModelAnswered)
     return {
         "messages": (*run.messages, event.message),
-        "calls": tuple(Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls),
+        "calls": tuple(
+            Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls
+        ),
         "answer": event.message.content if answered else None,
         "turns": run.turns + 1,
         "usage": run.usage + event.usage,

@@ -10,9 +10,29 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 _KEYWORDS = frozenset(
-    "type properties required additionalProperties items anyOf enum const $ref $defs"
-    " description title pattern format minimum maximum exclusiveMinimum exclusiveMaximum"
-    " multipleOf minItems maxItems".split()
+    [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "anyOf",
+        "enum",
+        "const",
+        "$ref",
+        "$defs",
+        "description",
+        "title",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minItems",
+        "maxItems",
+    ]
 )
 
 
@@ -20,9 +40,11 @@ def optional_parameters(schema: Mapping[str, JsonValue]) -> frozenset[str]:
     """The top-level properties that `schema` does not require."""
     properties, required = schema.get("properties"), schema.get("required")
     names = frozenset(properties) if isinstance(properties, dict) else frozenset[str]()
-    return names - frozenset(str(name) for name in required or ()) if isinstance(
-        required, list | None
-    ) else names
+    return (
+        names - frozenset(str(name) for name in required or ())
+        if isinstance(required, list | None)
+        else names
+    )
 
 
 def strict_schema(schema: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:

@@ -16,7 +16,11 @@ from engine.errors import DefinitionError
 
 Function = Callable[..., object]
 
-_UNNAMEABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+_UNNAMEABLE = (
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.VAR_KEYWORD,
+    inspect.Parameter.POSITIONAL_ONLY,
+)
 
 
 @overload
@@ -31,7 +35,7 @@ def tool(
     idempotent: bool = False,
     approval: ApprovalPolicy | None = None,
 ) -> Callable[[Function], Tool]: ...
-def tool(
+def tool(  # noqa: PLR0913 # what there is to say about a tool
     function: Function | None = None,
     /,
     *,
@@ -52,7 +56,7 @@ def tool(
 
     def make(function: Function) -> Tool:
         doc = parse(inspect.getdoc(function) or "")
-        title = name or getattr(function, "__name__", type(function).__name__)
+        title = name or str(getattr(function, "__name__", type(function).__name__))
         model = _model(title, function, {p.arg_name: p.description for p in doc.params})
         schema = _untitled(model.model_json_schema())
         return Tool(
@@ -85,8 +89,13 @@ def _model(title: str, function: Function, described: dict[str, str | None]) -> 
                 raise DefinitionError(f"tool {title}: {arg} cannot be given by name")
             if arg not in hints:
                 raise DefinitionError(f"tool {title}: {arg} has no type hint")
-            fields[f"p{place}"] = (hints[arg], _field(arg, parameter, hints[arg], described.get(arg)))
-        return create_model(title, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
+            fields[f"p{place}"] = (
+                hints[arg],
+                _field(arg, parameter, hints[arg], described.get(arg)),
+            )
+        return create_model(
+            title, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
+        )
     except (NameError, PydanticUserError) as error:
         raise DefinitionError(f"tool {title}: {str(error).splitlines()[0]}") from error
 
@@ -96,7 +105,9 @@ def _field(arg: str, parameter: inspect.Parameter, hint: object, said: str | Non
     described = any(meta.description for meta in given)
     default = ... if parameter.default is inspect.Parameter.empty else parameter.default
     if isinstance(default, FieldInfo):
-        raise DefinitionError(f"parameter {arg}: put Field(...) into Annotated, not into the default")
+        raise DefinitionError(
+            f"parameter {arg}: put Field(...) into Annotated, not into the default"
+        )
     words = {} if described or not said else {"description": said}
     info: FieldInfo = Field(default, alias=arg, **words)  # type: ignore[call-overload] # keywords by name
     return info
@@ -122,6 +133,8 @@ def _null_means_default(model: type[BaseModel], schema: dict[str, Any]) -> froze
 
 
 def _takes_null(part: dict[str, Any]) -> bool:
-    return not part or part.get("type") == "null" or any(
-        _takes_null(one) for one in part.get("anyOf", ())
+    return (
+        not part
+        or part.get("type") == "null"
+        or any(_takes_null(one) for one in part.get("anyOf", ()))
     )

@@ -1,7 +1,7 @@
 """What authors declare: a workflow, its tools, its limits, and the model port they may bring."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -60,9 +60,7 @@ class Tool:
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, what no model or approver could make sense of."""
         if not _TOOL_NAME.fullmatch(self.name):
-            raise DefinitionError(
-                f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -"
-            )
+            raise DefinitionError(f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -")
         if self.approval not in (None, "always", "never"):
             raise DefinitionError(
                 f'tool {self.name}: approval is "always" or "never", not {self.approval!r}'
@@ -110,7 +108,7 @@ class ModelRequest:
     turn: int
     attempt: int
     messages: tuple[Message, ...]
-    tools: tuple[Tool, ...]
+    tools: Sequence[Tool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Workflow:
 
     name: str
     instructions: str
-    tools: tuple[Tool, ...] = ()
+    tools: Sequence[Tool] = ()
     limits: Limits = field(default_factory=Limits)
     model: ModelClient | None = None
 

@@ -57,7 +57,9 @@ class OpenAIModel:
         except openai.APIStatusError as error:
             raise _from_status(error) from error
         except openai.APIConnectionError as error:
-            raise TransientModelError(f"the model cannot be reached: {error.__cause__ or error}") from error
+            raise TransientModelError(
+                f"the model cannot be reached: {error.__cause__ or error}"
+            ) from error
         except (openai.APIError, json.JSONDecodeError) as error:
             raise TransientModelError(f"the model's reply cannot be read: {error}") from error
         except openai.OpenAIError as error:

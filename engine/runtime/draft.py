@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.codec import GENESIS, chain, decode_checkpoint, decode_event, encode_checkpoint, encode_event, from_ticks, ticks
+from engine.codec import (
+    GENESIS,
+    chain,
+    decode_checkpoint,
+    decode_event,
+    encode_checkpoint,
+    encode_event,
+    from_ticks,
+    ticks,
+)
 from engine.core.events import Event, Recorded
 from engine.core.evolve import evolve
 from engine.core.run import Run
@@ -123,6 +132,8 @@ def _agree(draft: Draft, head: Head) -> None:
     run = draft.run
     if run is None or run.seq != head.seq:
         found = run.seq if run else 0
-        raise CorruptRunError(f"run {head.run_id} is damaged: seq {found + 1} of {head.seq} is missing")
+        raise CorruptRunError(
+            f"run {head.run_id} is damaged: seq {found + 1} of {head.seq} is missing"
+        )
     if decode_checkpoint(head.checkpoint) != run.checkpoint() or head.state != run.state:
         raise CorruptRunError(f"run {run.id} is damaged: its checkpoint disagrees with its journal")

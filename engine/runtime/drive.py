@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
@@ -49,7 +50,7 @@ class Driver:
                 case Park(until=None):
                     await settle_log(draft, self.store, self.telemetry)
                     return
-                case Park(until=until):
+                case Park(until=datetime() as until):
                     await self._commit(draft)
                     await self.clock.sleep_until(until)
                 case other:

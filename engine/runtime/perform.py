@@ -34,7 +34,9 @@ async def call_model(
         return _replied(run, effect.turn, await model.complete(request))
     except TransientModelError as error:
         wait = timedelta(seconds=_wait(effect.attempt, error.retry_after))
-        return ev.ModelFailed(error=clean_text(str(error)), attempt=effect.attempt, retry_at=clock.now() + wait)
+        return ev.ModelFailed(
+            error=clean_text(str(error)), attempt=effect.attempt, retry_at=clock.now() + wait
+        )
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
@@ -92,7 +94,7 @@ async def _call(tool: Tool, intent: ev.ToolStarted) -> ev.Event:
         if task is None or task.cancelling():
             raise
         return ev.ToolFailed(call_id=intent.call_id, error=f"{tool.name} cancelled itself")
-    except (Exception, SystemExit) as error:  # whatever a tool raises is for the model to read
+    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is for the model to read
         return ev.ToolFailed(call_id=intent.call_id, error=_words(error))
 
 
@@ -129,4 +131,3 @@ def _text(value: object) -> str:
         return value.model_dump_json()
     plain = TypeAdapter(object).dump_python(value, mode="json")
     return orjson.dumps(plain).decode()
-

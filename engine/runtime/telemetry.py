@@ -22,7 +22,7 @@ class Telemetry:
     """Tells transitions to loggers, and owns the files it opened for them."""
 
     def __init__(self, targets: Iterable[str | Path | Logger]) -> None:
-        """Take paths (JSON Lines, appended to) and structlog loggers; BadInputError for a bad path."""
+        """Take paths (JSON Lines, appended to) and loggers; BadInputError for a bad path."""
         self._files: list[BinaryIO] = []
         self._told: dict[str, int] = {}
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]

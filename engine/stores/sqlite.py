@@ -6,7 +6,7 @@ many runs share one sync.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
@@ -166,7 +166,10 @@ class SqliteStore:
             return False
         self._connection.executemany(
             _SQL["insert_event"],
-            ((head.run_id, one.seq, one.at, one.kind, one.data, one.digest) for one in addition.entries),
+            (
+                (head.run_id, one.seq, one.at, one.kind, one.data, one.digest)
+                for one in addition.entries
+            ),
         )
         return True
 
@@ -181,7 +184,9 @@ class SqliteStore:
         row = self._connection.execute(_SQL["head"], (run_id,)).fetchone()
         return _head(row) if row else None
 
-    def _many_heads(self, query: str, wanted: dict[str, object], after: str | None) -> list[Head]:
+    def _many_heads(
+        self, query: str, wanted: Mapping[str, object], after: str | None
+    ) -> list[Head]:
         before = _NEWEST_FIRST
         if after is not None:
             place = self._connection.execute(_SQL["place"], (after,)).fetchone()

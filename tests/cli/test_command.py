@@ -33,7 +33,7 @@ def waystation(*words: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def as_json(*words: str, **environment: str) -> Any:  # noqa: ANN401 # JSON
+def as_json(*words: str, **environment: str) -> Any:  # JSON
     done = waystation(*words, "--json", **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -56,7 +56,10 @@ def test_a_refund_stops_and_another_process_finishes_it_exactly_once() -> None:
     assert {"run_id", "approval_id", "call_id", "tool", "arguments", "digest"} <= approval.keys()
     assert (approval["run_id"], approval["tool"]) == (run["id"], "issue_refund")
     done = as_json("approve", run["id"], "--by", "ann")
-    assert (done["state"], done["answer"]) == ("Done", "Order 24680 has been refunded: 59.90 go back to you.")
+    assert (done["state"], done["answer"]) == (
+        "Done",
+        "Order 24680 has been refunded: 59.90 go back to you.",
+    )
     assert refunds_made() == [("24680", 5990)]
     again = waystation("approve", run["id"])
     assert again.returncode == 1
@@ -77,7 +80,7 @@ def test_what_it_prints_says_what_is_wanted_and_what_to_do() -> None:
     for expected in (
         "r1  15  approval_requested DispatchingTools -> AwaitingApproval  issue_refund",
         "Run r1 (refunds) is AwaitingApproval",
-        "issue_refund wants to run with:\n    order_id: \"24680\"\n    amount: 59.9\n",
+        'issue_refund wants to run with:\n    order_id: "24680"\n    amount: 59.9\n',
         "allow:  waystation approve r1 --call call_4_1",
     ):
         assert expected in started.stdout
@@ -101,7 +104,10 @@ def test_a_run_can_be_given_up() -> None:
 def test_the_store_is_named_by_option_or_environment_before_or_after_the_subcommand() -> None:
     url = "sqlite:///elsewhere/my runs.db"
     started = waystation("start", "refunds", MESSAGE, "--store", url, "--run-id", "r1")
-    assert "waystation approve r1 --call call_4_1 --store 'sqlite:///elsewhere/my runs.db'" in started.stdout
+    assert (
+        "waystation approve r1 --call call_4_1 --store 'sqlite:///elsewhere/my runs.db'"
+        in started.stdout
+    )
     assert Path("elsewhere/my runs.jsonl").exists()
     for words, environment in [
         (("--store", url, "list"), {}),
@@ -164,11 +170,15 @@ def bad_app() -> None:
         (("show", "\x1b[2J\u202e"), 1, r"\x1b[2J\u202e"),
     ],
 )
-def test_a_mistake_gets_one_line_and_changes_nothing(words: tuple[str, ...], code: int, said: str) -> None:
+def test_a_mistake_gets_one_line_and_changes_nothing(
+    words: tuple[str, ...], code: int, said: str
+) -> None:
     bad_app()
     before = asyncio.run(a_parked_run())
     done = waystation(*words)
-    complaint = [line for line in done.stderr.splitlines() if not line.startswith("No OPENAI_API_KEY")]
+    complaint = [
+        line for line in done.stderr.splitlines() if not line.startswith("No OPENAI_API_KEY")
+    ]
     assert (done.returncode, done.stdout) == (code, "")
     assert len(complaint) == 1
     assert complaint[0].startswith("waystation: ")
@@ -196,7 +206,13 @@ def test_text_is_made_visible_and_cut_with_its_length() -> None:
 def test_a_real_model_serves_the_same_workflow() -> None:
     with serving(completion({"content": "Hello from afar."})) as server:
         done = as_json(
-            "start", "refunds", MESSAGE, "--model", "m-1", OPENAI_API_KEY="sk-x", OPENAI_BASE_URL=server.url
+            "start",
+            "refunds",
+            MESSAGE,
+            "--model",
+            "m-1",
+            OPENAI_API_KEY="sk-x",
+            OPENAI_BASE_URL=server.url,
         )
         assert (done["state"], done["answer"]) == ("Done", "Hello from afar.")
         assert server.requests[0]["model"] == "m-1"
@@ -205,7 +221,9 @@ def test_a_real_model_serves_the_same_workflow() -> None:
 
 def test_a_run_that_the_model_refuses_exits_1_and_is_kept() -> None:
     with serving(failure(401)) as server:
-        done = waystation("start", "refunds", MESSAGE, OPENAI_API_KEY="sk-secret", OPENAI_BASE_URL=server.url)
+        done = waystation(
+            "start", "refunds", MESSAGE, OPENAI_API_KEY="sk-secret", OPENAI_BASE_URL=server.url
+        )
     assert done.returncode == 1
     assert "401" in done.stdout
     assert [one["state"] for one in as_json("list")] == ["Aborted"]
@@ -214,9 +232,25 @@ def test_a_run_that_the_model_refuses_exits_1_and_is_kept() -> None:
 
 def test_listing_imports_only_what_it_needs() -> None:
     waystation("start", "refunds", MESSAGE)
-    code = "import sys; sys.argv[1:] = ['list', '--json']\nfrom engine.cli import main\ntry: main()\nexcept SystemExit: pass\nprint(sorted(m for m in sys.modules if '.' not in m), file=sys.stderr)"
+    code = """
+import sys
+from engine.cli import main
+sys.argv[1:] = ["list", "--json"]
+try:
+    main()
+except SystemExit:
+    print(sorted(sys.modules), file=sys.stderr)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stderr
     assert "'apsw'" in loaded
-    for unneeded in ("openai", "httpx2", "rich", "structlog", "jsonschema", "workflows", "hypothesis"):
+    for unneeded in (
+        "openai",
+        "httpx2",
+        "rich",
+        "structlog",
+        "jsonschema",
+        "workflows",
+        "hypothesis",
+    ):
         assert f"'{unneeded}'" not in loaded

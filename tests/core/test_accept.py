@@ -44,7 +44,9 @@ def test_the_only_open_call_need_not_be_named() -> None:
 
 
 def test_one_of_several_must_be_named() -> None:
-    given(*TWO).refuses(Approve(by="ann"), AmbiguousCallError, r"call_1_1 \(pay\), call_1_2 \(pay\)")
+    given(*TWO).refuses(
+        Approve(by="ann"), AmbiguousCallError, r"call_1_1 \(pay\), call_1_2 \(pay\)"
+    )
     given(*TWO).accepts(Approve(call_id="call_1_1", by="ann"), grant())
 
 
@@ -62,7 +64,12 @@ def test_a_denial_carries_its_reason() -> None:
 @pytest.mark.parametrize(
     ("journal", "command", "error", "match"),
     [
-        (WAITING, Approve(call_id="call_9_9", by="ann"), UnknownCallError, "it waits for: call_1_1"),
+        (
+            WAITING,
+            Approve(call_id="call_9_9", by="ann"),
+            UnknownCallError,
+            "it waits for: call_1_1",
+        ),
         ((*TWO, grant()), Approve(call_id="call_1_1", by="ann"), UnknownCallError, "call_1_2"),
         ((*WAITING, grant()), Approve(by="ann"), RefusedError, "waits for no approval"),
         (DONE, Approve(by="ann"), RefusedError, "is Done"),

@@ -14,7 +14,7 @@ from tests.spec import NOON, STARTED, WORKFLOW, asks, given, look, pay
 
 LOOK = ("look", '{"order": "1"}')
 PAY = ("pay", '{"order": "1"}')
-PAID = {"order": "1", "amount": 5.0}
+PAID: ev.Arguments = {"order": "1", "amount": 5.0}
 
 
 def intent(call_id: str, name: str, arguments: ev.Arguments, **more: object) -> ev.ToolStarted:
@@ -63,7 +63,9 @@ def test_an_ungated_call_does_not_wait_for_a_gated_one() -> None:
 
 
 def test_an_unknown_tool_is_a_result_that_lists_the_tools() -> None:
-    refusal = ev.ToolFailed(call_id="call_1_1", error="There is no tool 'buy'. The tools are: look, pay.")
+    refusal = ev.ToolFailed(
+        call_id="call_1_1", error="There is no tool 'buy'. The tools are: look, pay."
+    )
     given(STARTED, asks(("buy", "{}"), LOOK)).decides(Record((refusal,)))
 
 
@@ -117,7 +119,7 @@ def test_a_tool_whose_schema_changed_is_asked_again() -> None:
 
     workflow = Workflow(name="shop", instructions="Help.", tools=(changed,))
     settled = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled())
-    arguments = {**PAID, "currency": "EUR"}
+    arguments: ev.Arguments = {**PAID, "currency": "EUR"}
     settled.under(workflow).decides(
         Record((request(2, arguments=arguments, digest=changed.digest(arguments)),))
     )
@@ -145,7 +147,7 @@ def test_results_go_to_the_model_in_the_model_s_order() -> None:
     ).run
     assert run is not None
     assert [m.content for m in run.messages[-2:]] == ["first", "second"]
-    assert run.calls == run.results == ()
+    assert (run.calls, run.results) == ((), ())
 
 
 def test_a_lost_result_of_a_read_only_tool_is_fetched_again_under_the_same_key() -> None:

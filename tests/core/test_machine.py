@@ -13,9 +13,7 @@ from engine.errors import IllegalTransitionError
 
 TRIGGERS = sorted({row.trigger for row in TRANSITIONS})
 LEGAL = {(row.source, row.trigger): row.dest for row in TRANSITIONS}
-ILLEGAL = [
-    pair for pair in itertools.product([None, *State], TRIGGERS) if pair not in LEGAL
-]
+ILLEGAL = [pair for pair in itertools.product([None, *State], TRIGGERS) if pair not in LEGAL]
 # Rows of the design that no event takes yet; a later issue brings each of them.
 RESERVED = {
     "approval_answered",

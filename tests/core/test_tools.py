@@ -44,10 +44,19 @@ def test_descriptions_come_from_annotations_or_the_docstring() -> None:
 
 def test_arguments_reach_the_function_as_its_types_and_the_journal_as_json() -> None:
     @tool
-    def use(day: date, colour: Colour, home: Address, kind: Literal["a", "b"] = "a", note: str | None = None) -> None:
+    def use(
+        day: date,
+        colour: Colour,
+        home: Address,
+        kind: Literal["a", "b"] = "a",
+        note: str | None = None,
+    ) -> None:
         """Use all kinds."""
 
-    text = '{"day": "2026-01-02", "colour": "red", "home": {"street": "Elm"}, "kind": null, "note": null}'
+    text = (
+        '{"day": "2026-01-02", "colour": "red", "home": {"street": "Elm"},'
+        ' "kind": null, "note": null}'
+    )
     values = use.validate(text)
     assert values == {
         "day": "2026-01-02",
@@ -112,7 +121,11 @@ def test_an_explicit_schema_is_enforced() -> None:
     }
     made = Tool(name="t", description="", parameters=schema, function=print)
     assert made.validate('{"n": 2}') == {"n": 2}
-    for text, said in [('{"n": 0}', "n: 0 is less"), ("{}", "required"), ('{"n": 1, "m": 1}', "'m'")]:
+    for text, said in [
+        ('{"n": 0}', "n: 0 is less"),
+        ("{}", "required"),
+        ('{"n": 1, "m": 1}', "'m'"),
+    ]:
         with pytest.raises(ArgumentsError, match=said):
             made.validate(text)
 
@@ -137,16 +150,34 @@ def _unknown(x: "NoSuchType") -> None:  # type: ignore[name-defined] # noqa: F82
         (lambda: tool(_unknown), "NoSuchType"),
         (lambda: tool(name="two words")(print_nothing), "two words"),
         (lambda: tool(approval="sometimes")(print_nothing), "sometimes"),  # type: ignore[call-overload] # wrong on purpose
-        (lambda: Tool(name="t", description="", parameters={"type": "array"}, function=print), "type object"),
-        (lambda: Tool(name="t", description="", parameters={"type": "object", "required": 3}, function=print), "t: parameters"),
+        (
+            lambda: Tool(name="t", description="", parameters={"type": "array"}, function=print),
+            "type object",
+        ),
+        (
+            lambda: Tool(
+                name="t",
+                description="",
+                parameters={"type": "object", "required": 3},
+                function=print,
+            ),
+            "t: parameters",
+        ),
         (lambda: Workflow(name="a b", instructions=""), "a b"),
         (lambda: Workflow(name="a", instructions="", tools=(print,)), "@tool"),  # type: ignore[arg-type] # wrong on purpose
-        (lambda: Workflow(name="a", instructions="", tools=(tool(print_nothing), tool(print_nothing))), "print_nothing"),
+        (
+            lambda: Workflow(
+                name="a", instructions="", tools=(tool(print_nothing), tool(print_nothing))
+            ),
+            "print_nothing",
+        ),
         (lambda: Limits(max_turns=0), "max_turns must be at least 1"),
         (lambda: Limits(max_truns=3), "max_truns"),
     ],
 )
-def test_a_wrong_declaration_is_refused_where_it_is_made(make: Callable[[], object], said: str) -> None:
+def test_a_wrong_declaration_is_refused_where_it_is_made(
+    make: Callable[[], object], said: str
+) -> None:
     with pytest.raises(BadInputError, match=said):
         make()
 

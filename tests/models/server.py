@@ -18,9 +18,15 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any) -> Reply:  # noqa: ANN401 # fields of the protocol
+def completion(
+    message: dict[str, Any], finish_reason: str = "stop", **more: Any
+) -> Reply:  # fields of the protocol
     """A well-formed chat completion."""
-    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **message}}
+    choice = {
+        "index": 0,
+        "finish_reason": finish_reason,
+        "message": {"role": "assistant", **message},
+    }
     body = {
         "id": "chatcmpl-1",
         "object": "chat.completion",

@@ -16,8 +16,16 @@ CALLS = completion(
         "content": None,
         "reasoning_content": "kept for the endpoint",
         "tool_calls": [
-            {"id": "same", "type": "function", "function": {"name": "look", "arguments": '{"order": "1"}'}},
-            {"id": "same", "type": "function", "function": {"name": "look", "arguments": '{"order": "2"}'}},
+            {
+                "id": "same",
+                "type": "function",
+                "function": {"name": "look", "arguments": '{"order": "1"}'},
+            },
+            {
+                "id": "same",
+                "type": "function",
+                "function": {"name": "look", "arguments": '{"order": "2"}'},
+            },
         ],
     },
     "tool_calls",
@@ -124,7 +132,9 @@ async def test_a_model_that_never_recovers_ends_the_run_with_the_reason() -> Non
     assert "503" in (run.reason or "")
 
 
-@pytest.mark.parametrize("reply", [failure(s) for s in (400, 401, 403, 404)] + [failure(429, "insufficient_quota")])
+@pytest.mark.parametrize(
+    "reply", [failure(s) for s in (400, 401, 403, 404)] + [failure(429, "insufficient_quota")]
+)
 async def test_an_error_for_good_ends_the_run_at_once(reply: Reply) -> None:
     with serving(reply) as server:
         run, _ = await drive(server)
@@ -137,7 +147,9 @@ async def test_an_error_for_good_ends_the_run_at_once(reply: Reply) -> None:
 async def test_a_cut_reply_is_shown_but_never_acted_on(finish_reason: str) -> None:
     cut = {
         "content": "So far",
-        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"ord'}}],
+        "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"ord'}}
+        ],
     }
     with serving(completion(cut, finish_reason)) as server:
         run, journal = await drive(server)
@@ -153,8 +165,14 @@ async def test_an_unreachable_model_is_a_failed_try() -> None:
 
 
 async def test_lone_surrogates_become_replacement_characters() -> None:
-    call = {"id": "a", "type": "function", "function": {"name": "lo\ud800ok", "arguments": "\ud800"}}
-    with serving(completion({"content": None, "tool_calls": [call]}), completion({"content": "\udfffHi"})) as server:
+    call = {
+        "id": "a",
+        "type": "function",
+        "function": {"name": "lo\ud800ok", "arguments": "\ud800"},
+    }
+    with serving(
+        completion({"content": None, "tool_calls": [call]}), completion({"content": "\udfffHi"})
+    ) as server:
         run, _ = await drive(server)
     assert run.answer == "\ufffdHi"
     assert "\ufffd" in (run.messages[3].content or "")
@@ -184,7 +202,11 @@ def test_a_strict_schema_makes_optional_parameters_nullable_and_required() -> No
         {"type": "object"},
         {"type": "object", "additionalProperties": True},
         {"type": "object", "additionalProperties": False, "properties": {"a": {}}},
-        {"type": "object", "additionalProperties": False, "properties": {"a": {"type": "string", "minLength": 1}}},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"a": {"type": "string", "minLength": 1}},
+        },
         {"type": "object", "additionalProperties": False, "properties": {"a": {"type": "object"}}},
     ],
 )

@@ -14,7 +14,9 @@ from engine.ports import Append, Entry, Head, Store
 def addition(run_id: str, expected: int, count: int = 1, **head: object) -> Append:
     """So many entries after `expected`."""
     entries = tuple(
-        Entry(seq, seq * 1000, "run_started", b'{"n": %d}' % seq, hashlib.sha256(b"%d" % seq).digest())
+        Entry(
+            seq, seq * 1000, "run_started", b'{"n": %d}' % seq, hashlib.sha256(b"%d" % seq).digest()
+        )
         for seq in range(expected + 1, expected + count + 1)
     )
     row = Head(run_id, "shop", State.AwaitingModel, expected + count, 0, b"{}")

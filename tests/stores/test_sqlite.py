@@ -19,7 +19,7 @@ from tests.stores.contract import StoreContract, addition
 
 class TestSqliteStore(StoreContract):
     @pytest_asyncio.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
+    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:  # type: ignore[override] # pytest closes it
         opened = SqliteStore(tmp_path / "runs.db")
         yield opened
         await opened.close()
@@ -50,7 +50,12 @@ async def test_it_writes_ahead_and_syncs_every_commit(tmp_path: Path) -> None:
 async def test_what_is_queued_together_shares_a_transaction(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "runs.db")
     commits: list[int] = []
-    store._connection.set_commit_hook(lambda: commits.append(1) or False)  # type: ignore[func-returns-value] # noqa: SLF001 # counted where it happens
+
+    def count() -> bool:
+        commits.append(1)
+        return False
+
+    store._connection.set_commit_hook(count)  # noqa: SLF001 # counted where it happens
     await asyncio.gather(*(store.append(addition(f"r{n}", 0)) for n in range(100)))
     assert len(commits) < 20
     await store.close()

@@ -24,7 +24,7 @@ def workflow() -> Workflow:
     return refunds(shop=Path("shop.db"), today=lambda: MAY_11)
 
 
-def call(workflow: Workflow, name: str, /, **arguments: object) -> Any:  # noqa: ANN401 # whatever the tool gives
+def call(workflow: Workflow, name: str, /, **arguments: object) -> Any:  # whatever the tool gives
     """What a tool gives for arguments as a model would write them."""
     tool = workflow.tool(name)
     assert tool is not None
@@ -88,15 +88,22 @@ def test_a_refund_is_checked_again_and_made_once(workflow: Workflow) -> None:
     for order_id, amount, said in [("99999", 1, "no order 99999"), ("67890", 149.51, "not within")]:
         with pytest.raises(Exception, match=said):
             call(workflow, "issue_refund", order_id=order_id, amount=amount, reason="x")
-    assert call(workflow, "issue_refund", order_id="67890", amount=149.5, reason="x")["refunded"] == "149.50"
+    assert (
+        call(workflow, "issue_refund", order_id="67890", amount=149.5, reason="x")["refunded"]
+        == "149.50"
+    )
     with pytest.raises(Exception, match="refunded already"):
         call(workflow, "issue_refund", order_id="67890", amount=1, reason="x")
     assert rows("SELECT order_id, amount_cents FROM refunds") == [("67890", 14950)]
-    assert call(workflow, "check_return_eligibility", order_id="67890")["reason"] == "refunded already"
+    assert (
+        call(workflow, "check_return_eligibility", order_id="67890")["reason"] == "refunded already"
+    )
 
 
 @pytest.mark.parametrize("amount", [0, -1, 1.001, "NaN", 1e9])
-def test_an_amount_that_is_no_money_is_refused_before_anything(workflow: Workflow, amount: object) -> None:
+def test_an_amount_that_is_no_money_is_refused_before_anything(
+    workflow: Workflow, amount: object
+) -> None:
     tool = workflow.tool("issue_refund")
     assert tool is not None
     with pytest.raises(ArgumentsError, match="amount"):
@@ -111,10 +118,27 @@ def test_an_e_mail_goes_to_the_order_s_own_address(workflow: Workflow) -> None:
 
 def test_policies_are_read_by_name(workflow: Workflow) -> None:
     assert "within 30 days" in call(workflow, "read_policy", name="returns")
-    assert call(workflow, "read_policy", name="returns.md") == call(workflow, "read_policy", name="returns")
+    assert call(workflow, "read_policy", name="returns.md") == call(
+        workflow, "read_policy", name="returns"
+    )
 
 
-@pytest.mark.parametrize("name", ["../tools.py", "/etc/passwd", "..", "", ".", "/proc/self/environ", "a\0b", "link", "folder", "secret.txt", "sub/inner"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../tools.py",
+        "/etc/passwd",
+        "..",
+        "",
+        ".",
+        "/proc/self/environ",
+        "a\0b",
+        "link",
+        "folder",
+        "secret.txt",
+        "sub/inner",
+    ],
+)
 def test_nothing_beyond_the_folder_is_read(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "policies"
     (folder / "sub").mkdir(parents=True)
@@ -177,7 +201,9 @@ def test_the_calculator_refuses_all_else(expression: str) -> None:
         evaluate(expression)
 
 
-async def converse(message: str, verdict: Callable[[Engine, str], Any] | None = None) -> tuple[Any, list[str]]:
+async def converse(
+    message: str, verdict: Callable[[Engine, str], Any] | None = None
+) -> tuple[Any, list[str]]:
     workflow = refunds(shop=Path("shop.db"), today=lambda: datetime(2025, 5, 11, tzinfo=UTC).date())
     async with Engine(store="memory://", workflows=[workflow]) as engine:
         run = await engine.start("refunds", message)

@@ -25,7 +25,7 @@ _UNARY: dict[type[ast.unaryop], Callable[[Decimal], Decimal]] = {
 
 
 def evaluate(expression: str) -> Decimal:
-    """The value, to 30 digits. Raises ValueError, in words, for all that is not plain arithmetic."""
+    """The value, to 30 digits; ValueError, in words, for all but plain arithmetic."""
     if len(expression) > MAX_LENGTH:
         raise ValueError(f"the expression is longer than {MAX_LENGTH} characters")
     if _nesting(expression) > MAX_DEPTH:

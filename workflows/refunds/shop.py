@@ -56,7 +56,9 @@ class Shop:
             if order.refunded:
                 raise ShopError(f"order {order_id} has been refunded already")
             if not 0 < amount_cents <= order.total_cents:
-                raise ShopError(f"{euros(amount_cents)} is not within the total of {euros(order.total_cents)}")
+                raise ShopError(
+                    f"{euros(amount_cents)} is not within the total of {euros(order.total_cents)}"
+                )
             database.execute(
                 "INSERT INTO refunds (order_id, amount_cents, reason, day) VALUES (?, ?, ?, ?)",
                 (order_id, amount_cents, reason, self._today().isoformat()),

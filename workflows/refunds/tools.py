@@ -13,7 +13,9 @@ from workflows.refunds.calculator import evaluate
 from workflows.refunds.policy_folder import read_policy_file
 from workflows.refunds.shop import Order, Shop, euros
 
-OrderId = Annotated[str, Field(pattern=r"^[0-9]{4,12}$", description="The order number, digits only")]
+OrderId = Annotated[
+    str, Field(pattern=r"^[0-9]{4,12}$", description="The order number, digits only")
+]
 
 
 def _whole_cents(amount: float) -> float:
