@@ -32,16 +32,10 @@ def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
 
     def make(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
-        def called(
-            store: str | None,
-            log: str | None,
-            app: str | None,
-            as_json: bool,
-            **rest: Any,  # noqa: ANN401, FBT001 # click's own
-        ) -> int | None:
+        def called(**told: Any) -> int | None:  # noqa: ANN401 # click's own
+            common = {name: told.pop(name) for name in ("store", "log", "app", "as_json")}
             outer = click.get_current_context().find_object(Settings)
-            settings = merge(outer, store=store, log=log, app=app, as_json=as_json)
-            return function(settings, **rest)
+            return function(merge(outer, **common), **told)
 
         return cli.command(name)(common_options(environment=False)(called))
 

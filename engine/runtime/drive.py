@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
@@ -47,10 +46,9 @@ class Driver:
                     draft.record(intents, self.clock.now())
                     await self._commit(draft)
                     await self._call_tools(draft, intents)
-                case Park(until=None):
-                    await settle_log(draft, self.store, self.telemetry)
-                    return
-                case Park(until=datetime() as until):
+                case Park(until):
+                    if until is None:
+                        return await settle_log(draft, self.store, self.telemetry)
                     await self._commit(draft)
                     await self.clock.sleep_until(until)
                 case other:

@@ -18,9 +18,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def completion(
-    message: dict[str, Any], finish_reason: str = "stop", **more: Any
-) -> Reply:  # fields of the protocol
+def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any) -> Reply:
     """A well-formed chat completion."""
     choice = {
         "index": 0,
