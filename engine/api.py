@@ -1,7 +1,6 @@
 """The engine: the one place that wires stores, models, log and runtime together."""
 
 import asyncio
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -101,7 +100,7 @@ class Engine:
         given a random one of 12. Raises UnknownWorkflowError, BadInputError for an
         empty message or a bad id, RunExistsError.
         """
-        wanted = run_id or "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
+        wanted = run_id or _new_id()
         self._driver(workflow)
         draft = await load(self._open_store, wanted)
         command = Start(run_id=wanted, message=message)
@@ -254,6 +253,12 @@ def sqlite_path(url: str) -> Path:
             "sqlite:////absolute/path.db or memory://"
         )
     return Path(path)
+
+
+def _new_id() -> str:
+    import secrets
+
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
 
 
 def _several(log: LogTarget | Sequence[LogTarget] | None) -> Sequence[LogTarget]:

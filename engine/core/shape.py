@@ -2,10 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
-type_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
 
 class Shape(BaseModel):
     """A frozen record with exactly the fields it declares."""
 
-    model_config = type_config
+    # Validators are built when a shape is first used: most commands use few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)

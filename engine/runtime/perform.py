@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -45,6 +44,8 @@ def _wait(attempt: int, retry_after: float | None) -> float:
     """Seconds before the next try: as the other side asks, else back-off with full jitter."""
     if retry_after is not None:
         return max(0.0, retry_after)
+    import random
+
     return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (attempt - 1)))  # noqa: S311 # jitter is no secret
 
 
