@@ -1,27 +1,35 @@
-"""The front door of Waystation: AI agents as explicit, persisted state machines."""
+"""The front door of Waystation: AI agents as explicit, persisted state machines.
 
-from engine.api import Engine
-from engine.core import events
-from engine.core.machine import legal_triggers, next_state
-from engine.core.messages import Message, Usage
-from engine.core.run import Approval, Checkpoint, PendingApproval, Run
-from engine.core.states import State
-from engine.core.tools import tool
-from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Tool, Workflow
-from engine.errors import (
-    BadInputError,
-    ConflictError,
-    CorruptRunError,
-    EngineError,
-    IllegalTransitionError,
-    PermanentModelError,
-    RefusedError,
-    StoreError,
-    TransientModelError,
-    UnknownRunError,
-)
-from engine.models.openai import OpenAIModel
-from engine.models.scripted import ScriptedModel
+A name is imported when it is first used, so that a command which only looks pays
+for little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.api import Engine
+    from engine.core import events
+    from engine.core.machine import legal_triggers, next_state
+    from engine.core.messages import Message, Usage
+    from engine.core.run import Approval, Checkpoint, PendingApproval, Run
+    from engine.core.states import State
+    from engine.core.tools import tool
+    from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Tool, Workflow
+    from engine.errors import (
+        BadInputError,
+        ConflictError,
+        CorruptRunError,
+        EngineError,
+        IllegalTransitionError,
+        PermanentModelError,
+        RefusedError,
+        StoreError,
+        TransientModelError,
+        UnknownRunError,
+    )
+    from engine.models.openai import OpenAIModel
+    from engine.models.scripted import ScriptedModel
 
 __all__ = [
     "Approval",
@@ -55,3 +63,32 @@ __all__ = [
     "next_state",
     "tool",
 ]
+
+_HOMES = {
+    "engine.api": "Engine",
+    "engine.core": "events",
+    "engine.core.machine": "legal_triggers next_state",
+    "engine.core.messages": "Message Usage",
+    "engine.core.run": "Approval Checkpoint PendingApproval Run",
+    "engine.core.states": "State",
+    "engine.core.tools": "tool",
+    "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
+    "engine.errors": (
+        "BadInputError ConflictError CorruptRunError EngineError IllegalTransitionError"
+        " PermanentModelError RefusedError StoreError TransientModelError UnknownRunError"
+    ),
+    "engine.models.openai": "OpenAIModel",
+    "engine.models.scripted": "ScriptedModel",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """The public name, imported from its home; AttributeError for any other."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "events":
+        return import_module("engine.core.events")
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

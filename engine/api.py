@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.codec import decode_checkpoint
+from engine.catalogue import heads, open_store
+from engine.codec.checkpoints import decode_checkpoint
 from engine.core.accept import accept
 from engine.core.commands import Abort, Approve, Command, Deny, Start
 from engine.core.events import Recorded
@@ -15,8 +16,6 @@ from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
-    BadInputError,
-    BadStoreUrlError,
     ConflictError,
     DefinitionError,
     EngineError,
@@ -156,12 +155,10 @@ class Engine:
         `after` is the last run of the page before. Raises BadInputError for an
         unknown state or run, or a limit below 1.
         """
-        if limit < 1:
-            raise BadInputError(f"limit must be at least 1, not {limit}")
-        heads = await self._open_store.heads(
-            state=_state(state), workflow=workflow, limit=limit, after=after
+        found = await heads(
+            self._open_store, state=state, workflow=workflow, limit=limit, after=after
         )
-        return [decode_checkpoint(head.checkpoint) for head in heads]
+        return [decode_checkpoint(head.checkpoint) for head in found]
 
     async def pending(self) -> list[PendingApproval]:
         """Every open approval with its run, the oldest first."""
@@ -230,31 +227,6 @@ class Engine:
         return self._store
 
 
-def open_store(url: str) -> Store:
-    """The store at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`.
-
-    Raises BadStoreUrlError for anything else, StoreError where it cannot be opened.
-    """
-    if url == "memory://":
-        from engine.stores.memory import MemoryStore
-
-        return MemoryStore()
-    from engine.stores.sqlite import SqliteStore
-
-    return SqliteStore(sqlite_path(url))
-
-
-def sqlite_path(url: str) -> Path:
-    """The file that a sqlite URL names; BadStoreUrlError where it names none."""
-    prefix, path = url[:10], url[10:]
-    if prefix != "sqlite:///" or path.startswith(":") or not path.strip("/") or "\0" in path:
-        raise BadStoreUrlError(
-            f"{url!r} is no store; right would be sqlite:///relative/path.db, "
-            "sqlite:////absolute/path.db or memory://"
-        )
-    return Path(path)
-
-
 def _new_id() -> str:
     import secrets
 
@@ -282,13 +254,6 @@ def _by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
             raise DefinitionError(f"two workflows are named {workflow.name}")
         named[workflow.name] = workflow
     return named
-
-
-def _state(state: State | str | None) -> State | None:
-    try:
-        return None if state is None else State(state)
-    except ValueError as error:
-        raise BadInputError(f"{state!r} is no state; there are: {', '.join(State)}") from error
 
 
 def _unknown(run_id: str) -> UnknownRunError:

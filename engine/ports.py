@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from engine.core.states import State
-from engine.core.workflow import ModelClient
+
+if TYPE_CHECKING:
+    from engine.core.workflow import ModelClient
 
 __all__ = ["Append", "Clock", "Closeable", "Entry", "Head", "Logger", "ModelClient", "Store"]
 

@@ -2,20 +2,22 @@
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from engine.api import Engine
-from engine.cli.live import SilentView
 from engine.cli.options import Settings, choose_model, common_options, merge
-from engine.core.run import Run
 from engine.core.states import State
 from engine.errors import EngineError
 
-Act = Callable[[Engine], Awaitable[Run]]
+if TYPE_CHECKING:
+    from engine.api import Engine
+    from engine.core.run import Run
+    from engine.ports import Head
+
+_T = TypeVar("_T")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -120,7 +122,7 @@ def abort(settings: Settings, run_id: str, by: str, reason: str | None) -> None:
     """Give RUN up."""
     from engine.cli.render import print_run
 
-    async def act() -> Run:
+    async def act() -> "Run":
         async with settings.changing(None, None) as engine:
             return await engine.abort(run_id, by=by, reason=reason)
 
@@ -134,9 +136,17 @@ def abort(settings: Settings, run_id: str, by: str, reason: str | None) -> None:
 @click.option("--after", metavar="RUN", help="Go on after this run.")
 def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as Engine.runs has them
     """List runs, the newest first."""
-    from engine.cli.render import print_runs
+    from engine.catalogue import heads
+    from engine.cli.rows import print_rows
 
-    print_runs(_ask(settings, lambda engine: engine.runs(**wanted)), settings)
+    async def look() -> "Sequence[Head]":
+        store = settings.looking()
+        try:
+            return await heads(store, **wanted)
+        finally:
+            await store.close()
+
+    print_rows(asyncio.run(look()), as_json=settings.json)
 
 
 @command("show")
@@ -180,8 +190,8 @@ def diagram(settings: Settings) -> None:
         click.echo(lifecycle(), nl=False)
 
 
-def _ask(settings: Settings, question: Callable[[Engine], Awaitable[Any]]) -> Any:  # noqa: ANN401 # the question's own
-    async def ask() -> object:
+def _ask(settings: Settings, question: "Callable[[Engine], Awaitable[_T]]") -> _T:
+    async def ask() -> _T:
         async with settings.reading() as engine:
             return await question(engine)
 
@@ -189,15 +199,19 @@ def _ask(settings: Settings, question: Callable[[Engine], Awaitable[Any]]) -> An
 
 
 def _drive(
-    settings: Settings, engine_for: Callable[..., Engine], model: str | None, act: Act
+    settings: Settings,
+    engine_for: "Callable[..., Engine]",
+    model: str | None,
+    act: "Callable[[Engine], Awaitable[Run]]",
 ) -> int:
     """Drive a run in view of the person; the exit code."""
+    from engine.cli.live import SilentView
     from engine.cli.render import print_run
 
     view = SilentView.choose(as_json=settings.json)
     client = choose_model(model)
 
-    async def drive() -> Run:
+    async def drive() -> "Run":
         async with engine_for(client, view) as engine:
             with view.live():
                 return await act(engine)

@@ -4,14 +4,15 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from engine.api import Engine, LogTarget, sqlite_path
-from engine.cli.app import load_workflows
-from engine.core.workflow import ModelClient
-from engine.ports import Logger
+from engine.catalogue import open_store, sqlite_path
+
+if TYPE_CHECKING:
+    from engine.api import Engine, LogTarget
+    from engine.ports import Logger, ModelClient, Store
 
 DEFAULT_STORE = "sqlite:///.waystation/runs.db"
 DEFAULT_APP = "workflows:ALL"
@@ -29,25 +30,35 @@ class Settings:
     app: str
     json: bool
 
-    def reading(self) -> Engine:
-        """An engine that only looks; a store that does not exist yet is an empty one."""
+    def looking(self) -> "Store":
+        """The store, to look at; one that does not exist yet is an empty one."""
+        return open_store(self._existing_store())
+
+    def reading(self) -> "Engine":
+        """An engine that only looks."""
+        from engine.api import Engine
+
         return Engine(store=self._existing_store())
 
-    def changing(self, model: ModelClient | None, view: Logger | None) -> Engine:
+    def changing(self, model: "ModelClient | None", view: "Logger | None") -> "Engine":
         """An engine for a run that exists."""
         store = self._existing_store()
-        log = self._log(view) if store != MEMORY else None
-        return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
+        return self._engine(store, model, self._log(view) if store != MEMORY else [])
 
-    def creating(self, model: ModelClient | None, view: Logger | None) -> Engine:
+    def creating(self, model: "ModelClient | None", view: "Logger | None") -> "Engine":
         """An engine for a new run."""
-        workflows = load_workflows(self.app)
-        return Engine(store=self.store, workflows=workflows, model=model, log=self._log(view))
+        return self._engine(self.store, model, self._log(view))
+
+    def _engine(self, store: str, model: "ModelClient | None", log: "list[LogTarget]") -> "Engine":
+        from engine.api import Engine
+        from engine.cli.app import load_workflows
+
+        return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
 
     def _existing_store(self) -> str:
         return self.store if self.store == MEMORY or sqlite_path(self.store).exists() else MEMORY
 
-    def _log(self, view: Logger | None) -> list[LogTarget]:
+    def _log(self, view: "Logger | None") -> "list[LogTarget]":
         beside = None if self.store == MEMORY else sqlite_path(self.store).with_suffix(".jsonl")
         path = self.log or beside
         return [*([path] if path else []), *([view] if view else [])]
@@ -97,7 +108,7 @@ def merge(
     )
 
 
-def choose_model(name: str | None) -> ModelClient | None:
+def choose_model(name: str | None) -> "ModelClient | None":
     """A real model where the environment has a key or an address, else None: the workflow's own."""
     key, address = os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")
     if key or address:

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import BaseModel
 
 from engine.cli.options import Settings
 from engine.cli.text import short, visible
-from engine.core.events import Recorded
-from engine.core.run import Approval, Checkpoint, PendingApproval, Run
-from engine.core.states import State
+from engine.core.run import Approval, PendingApproval, Run
+
+if TYPE_CHECKING:
+    from engine.core.events import Recorded
 
 _DIGEST_SHOWN = 12
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -23,7 +25,7 @@ def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, str]) -> No
         plain = value.model_dump(mode="json")
     elif not isinstance(value, Mapping):
         plain = [one.model_dump(mode="json") for one in value]
-    click.echo(json.dumps(plain, indent=2))
+    click.echo(json.dumps(plain))
 
 
 def print_run(run: Run, settings: Settings) -> None:
@@ -71,23 +73,6 @@ def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> N
             print_approval(approval, approval.run_id, settings)
 
 
-def print_runs(runs: Sequence[Checkpoint], settings: Settings) -> None:
-    """Print one line a run."""
-    if settings.json:
-        print_json(runs)
-    elif not runs:
-        click.echo("No runs.")
-    else:
-        width = max(len(run.id) for run in runs)
-        for run in runs:
-            gist = short(
-                run.answer or run.reason or ", ".join(one.tool for one in run.approvals), 60
-            )
-            where = f"{run.id:<{width}}  {run.state:<{_WIDEST}}  {run.updated_at:{_TIME}}"
-            line = f"{where}  {run.workflow}  {gist}"
-            click.echo(line.rstrip())
-
-
 def print_transcript(run: Run) -> None:
     """Print who said what."""
     for message in run.messages:
@@ -101,7 +86,7 @@ def print_transcript(run: Run) -> None:
             click.echo(f"  {who}: {_block(message.content)}")
 
 
-def print_journal(journal: Sequence[Recorded], settings: Settings) -> None:
+def print_journal(journal: "Sequence[Recorded]", settings: Settings) -> None:
     """Print one line an event."""
     if settings.json:
         print_json(journal)
@@ -112,9 +97,6 @@ def print_journal(journal: Sequence[Recorded], settings: Settings) -> None:
             f"{one.seq:>4}  {one.at:{_TIME}}  {one.event.kind:<18} "
             f"{short(json.dumps(fields), 300) if fields else ''}".rstrip()
         )
-
-
-_WIDEST = max(len(state) for state in State)
 
 
 def _asks(approval: Approval) -> str:

@@ -7,6 +7,7 @@ from engine.core import events as ev
 from engine.core.canonical import idempotency_key
 from engine.core.effects import CallModel, CallTools, Effect, Park, Record
 from engine.core.found import found_so_far
+from engine.core.messages import Arguments
 from engine.core.run import Call, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import State
@@ -81,7 +82,7 @@ def _judge(
     )
 
 
-def _may_run(call: Call, tool: Tool, arguments: ev.Arguments) -> bool:
+def _may_run(call: Call, tool: Tool, arguments: Arguments) -> bool:
     """Whether the call may start now.
 
     A call found started has lost its result, since a live one gets it before
@@ -94,7 +95,7 @@ def _may_run(call: Call, tool: Tool, arguments: ev.Arguments) -> bool:
     return not tool.needs_approval
 
 
-def _intent(run: Run, call: Call, arguments: ev.Arguments) -> ev.ToolStarted:
+def _intent(run: Run, call: Call, arguments: Arguments) -> ev.ToolStarted:
     return ev.ToolStarted(
         call_id=call.id,
         tool=call.tool,

@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from engine.core.messages import Message, Usage
+from engine.core.messages import Arguments, Message, Usage
 from engine.core.shape import Shape
-
-Arguments = dict[str, JsonValue]
-ApprovalKind = Literal["tool_call", "in_doubt"]
+from engine.core.states import ApprovalKind
 
 
 class RunStarted(Shape):

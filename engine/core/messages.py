@@ -6,9 +6,11 @@ some endpoints refuse a conversation that comes back without them.
 
 from typing import Literal, Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, JsonValue
 
 from engine.core.shape import Shape
+
+Arguments = dict[str, JsonValue]
 
 
 class FunctionCall(Shape):

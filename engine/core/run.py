@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from engine.core.events import ApprovalKind, Arguments
-from engine.core.messages import Message, ToolCall, ToolResult, Usage
+from engine.core.messages import Arguments, Message, ToolCall, ToolResult, Usage
 from engine.core.shape import Shape
-from engine.core.states import State
+from engine.core.states import ApprovalKind, State
 
 _Named = TypeVar("_Named", "Call", ToolCall)
 

@@ -1,7 +1,7 @@
 """The whole machine on one screen: the states, and every legal transition between them."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class State(StrEnum):
@@ -12,6 +12,9 @@ class State(StrEnum):
     AwaitingApproval = "AwaitingApproval"
     Done = "Done"
     Aborted = "Aborted"
+
+
+ApprovalKind = Literal["tool_call", "in_doubt"]  # what a run in AwaitingApproval waits for
 
 
 class Transition(NamedTuple):

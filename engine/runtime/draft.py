@@ -3,16 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.codec import (
-    GENESIS,
-    chain,
-    decode_checkpoint,
-    decode_event,
-    encode_checkpoint,
-    encode_event,
-    from_ticks,
-    ticks,
-)
+from engine.codec.checkpoints import decode_checkpoint, encode_checkpoint
+from engine.codec.events import GENESIS, chain, decode_event, encode_event, from_ticks, ticks
 from engine.core.events import Event, Recorded
 from engine.core.evolve import evolve
 from engine.core.run import Run

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import orjson
 
-from engine.codec import from_ticks
+from engine.codec.events import from_ticks
 from engine.errors import BadInputError
 from engine.ports import Logger
 from engine.runtime.draft import Line

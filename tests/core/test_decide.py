@@ -7,17 +7,17 @@ import pytest
 from engine.core import events as ev
 from engine.core.canonical import idempotency_key
 from engine.core.effects import CallModel, CallTools, Park, Record
-from engine.core.messages import Message
+from engine.core.messages import Arguments, Message
 from engine.core.tools import tool
 from engine.core.workflow import Workflow
 from tests.spec import NOON, STARTED, WORKFLOW, asks, given, look, pay
 
 LOOK = ("look", '{"order": "1"}')
 PAY = ("pay", '{"order": "1"}')
-PAID: ev.Arguments = {"order": "1", "amount": 5.0}
+PAID: Arguments = {"order": "1", "amount": 5.0}
 
 
-def intent(call_id: str, name: str, arguments: ev.Arguments, **more: object) -> ev.ToolStarted:
+def intent(call_id: str, name: str, arguments: Arguments, **more: object) -> ev.ToolStarted:
     key = idempotency_key("r1", call_id)
     fields = {"call_id": call_id, "tool": name, "arguments": arguments, "idempotency_key": key}
     return ev.ToolStarted.model_validate(fields | more)
@@ -119,7 +119,7 @@ def test_a_tool_whose_schema_changed_is_asked_again() -> None:
 
     workflow = Workflow(name="shop", instructions="Help.", tools=(changed,))
     settled = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled())
-    arguments: ev.Arguments = {**PAID, "currency": "EUR"}
+    arguments: Arguments = {**PAID, "currency": "EUR"}
     settled.under(workflow).decides(
         Record((request(2, arguments=arguments, digest=changed.digest(arguments)),))
     )

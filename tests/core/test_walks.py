@@ -5,7 +5,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.codec import decode_checkpoint, decode_event, encode_checkpoint, encode_event
+from engine.codec.checkpoints import decode_checkpoint, encode_checkpoint
+from engine.codec.events import decode_event, encode_event
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.canonical import parse_object

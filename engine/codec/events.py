@@ -1,4 +1,4 @@
-"""Events and checkpoints to bytes and back, and the digest chain over them."""
+"""Events to bytes and back, and the digest chain over them."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,6 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from engine.core.events import Event, Recorded
-from engine.core.run import Checkpoint
 from engine.errors import CorruptRunError
 
 GENESIS = bytes(32)
@@ -29,19 +28,6 @@ def decode_event(kind: str, data: bytes) -> Event:
         return _EVENT.validate_python({**orjson.loads(data), "kind": kind}, strict=False)
     except (ValidationError, orjson.JSONDecodeError, TypeError) as error:
         raise CorruptRunError(f"{kind} holds something that is no such event") from error
-
-
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The checkpoint as JSON; fields at their default left out."""
-    return orjson.dumps(checkpoint.model_dump(mode="json", exclude_defaults=True))
-
-
-def decode_checkpoint(data: bytes) -> Checkpoint:
-    """The checkpoint again; CorruptRunError where the bytes are none."""
-    try:
-        return Checkpoint.model_validate_json(data)
-    except ValidationError as error:
-        raise CorruptRunError("a checkpoint cannot be read") from error
 
 
 def ticks(at: datetime) -> int:

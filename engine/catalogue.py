@@ -1,0 +1,58 @@
+"""The store at an address, and the rows in it: all that a list needs, and nothing heavier."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.core.states import State
+from engine.errors import BadInputError, BadStoreUrlError
+from engine.ports import Head, Store
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`.
+
+    Raises BadStoreUrlError for anything else, StoreError where it cannot be opened.
+    """
+    if url == "memory://":
+        from engine.stores.memory import MemoryStore
+
+        return MemoryStore()
+    from engine.stores.sqlite import SqliteStore
+
+    return SqliteStore(sqlite_path(url))
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a sqlite URL names; BadStoreUrlError where it names none."""
+    prefix, path = url[:10], url[10:]
+    if prefix != "sqlite:///" or path.startswith(":") or not path.strip("/") or "\0" in path:
+        raise BadStoreUrlError(
+            f"{url!r} is no store; right would be sqlite:///relative/path.db, "
+            "sqlite:////absolute/path.db or memory://"
+        )
+    return Path(path)
+
+
+async def heads(
+    store: Store,
+    *,
+    state: State | str | None = None,
+    workflow: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Sequence[Head]:
+    """At most `limit` runs' rows, the newest run first.
+
+    `after` is the last run of the page before. Raises BadInputError for an
+    unknown state or run, or a limit below 1.
+    """
+    if limit < 1:
+        raise BadInputError(f"limit must be at least 1, not {limit}")
+    return await store.heads(state=_state(state), workflow=workflow, limit=limit, after=after)
+
+
+def _state(state: State | str | None) -> State | None:
+    try:
+        return None if state is None else State(state)
+    except ValueError as error:
+        raise BadInputError(f"{state!r} is no state; there are: {', '.join(State)}") from error
