@@ -30,6 +30,8 @@ def _read(head: Head) -> dict[str, object]:
         checkpoint: dict[str, object] = orjson.loads(head.checkpoint)
     except orjson.JSONDecodeError as error:
         raise CorruptRunError(f"run {head.run_id} is damaged: no checkpoint") from error
+    if not isinstance(checkpoint, dict) or "approvals" not in checkpoint:
+        raise CorruptRunError(f"run {head.run_id} is damaged: its checkpoint is none")
     return checkpoint
 
 

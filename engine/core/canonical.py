@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 import rfc8785
 from pydantic import JsonValue
+
+# The readers of checkpoints and events stop near 200 levels, and arguments stand inside others.
+MAX_DEPTH = 64
 
 
 def digest(value: JsonValue) -> str:
@@ -47,11 +50,17 @@ def parse_object(text: str) -> dict[str, JsonValue]:
 
 
 def require_canonical(value: JsonValue) -> None:
-    """Nothing, or ValueError where RFC 8785 cannot hold `value`."""
-    try:
-        rfc8785.dumps(value)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    """Nothing, or ValueError where RFC 8785, or a reader of ordinary depth, cannot hold `value`."""
+    if _deeper_than(value, MAX_DEPTH):
+        raise ValueError(f"nested too deeply: at most {MAX_DEPTH} levels are read")
+    rfc8785.dumps(value)
+
+
+def _deeper_than(value: JsonValue, levels: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value
+    if isinstance(children, str) or not isinstance(children, Iterable):
+        return False
+    return not levels or any(_deeper_than(child, levels - 1) for child in children)
 
 
 def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

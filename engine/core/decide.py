@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
-from engine.core.canonical import idempotency_key
+from engine.core.canonical import action_digest, idempotency_key
 from engine.core.effects import CallModel, CallTools, Effect, Park, Record
 from engine.core.found import found_so_far
 from engine.core.messages import Arguments
@@ -61,38 +61,45 @@ def _judge(
     run: Run, workflow: Workflow, call: Call
 ) -> ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested:
     tool = workflow.tool(call.tool)
+    if call.status == "started":
+        return _doubt(run, call, tool)
     if tool is None:
         known = ", ".join(one.name for one in workflow.tools) or "none"
-        return ev.ToolFailed(
-            call_id=call.id, error=f"There is no tool {call.tool!r}. The tools are: {known}."
-        )
+        words = f"There is no tool {call.tool!r}. The tools are: {known}."
+        return ev.ToolFailed(call_id=call.id, error=words)
     try:
-        arguments = tool.validate(run.tool_call(call.id).function.arguments)
+        arguments = call.arguments or tool.validate(run.tool_call(call.id).function.arguments)
     except ArgumentsError as error:
         return ev.ToolFailed(call_id=call.id, error=f"Invalid arguments for {tool.name}: {error}")
-    if _may_run(call, tool, arguments):
+    digest = tool.digest(arguments)
+    granted = call.status == "granted" and call.digest == digest
+    if granted or (call.status == "requested" and not tool.needs_approval):
         return _intent(run, call, arguments)
+    return _request(call, arguments, digest)
+
+
+def _doubt(run: Run, call: Call, tool: Tool | None) -> ev.ToolStarted | ev.ApprovalRequested:
+    """What becomes of a call that is found started, whatever today's code makes of it.
+
+    It has lost its result, since a live call gets its own before anything is decided:
+    only a repeatable tool goes again, with the arguments that it was started with.
+    """
+    arguments = call.arguments or {}
+    if tool is not None and tool.repeatable:
+        return _intent(run, call, arguments)
+    schema = tool.parameters if tool else {}
+    return _request(call, arguments, action_digest(call.tool, arguments, schema))
+
+
+def _request(call: Call, arguments: Arguments, digest: str) -> ev.ApprovalRequested:
     return ev.ApprovalRequested(
         approval_id="",
         approval_kind="in_doubt" if call.attempt else "tool_call",
         call_id=call.id,
-        tool=tool.name,
+        tool=call.tool,
         arguments=arguments,
-        digest=tool.digest(arguments),
+        digest=digest,
     )
-
-
-def _may_run(call: Call, tool: Tool, arguments: Arguments) -> bool:
-    """Whether the call may start now.
-
-    A call found started has lost its result, since a live one gets it before
-    anything is decided: it is in doubt, and only a repeatable tool goes again.
-    """
-    if call.status == "granted":
-        return call.digest == tool.digest(arguments)
-    if call.status == "started":
-        return tool.repeatable
-    return not tool.needs_approval
 
 
 def _intent(run: Run, call: Call, arguments: Arguments) -> ev.ToolStarted:

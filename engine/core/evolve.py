@@ -68,7 +68,9 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
         case ev.ModelFailed() as event:
             return {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
         case ev.ToolStarted() as event:
-            return _call(run, event.call_id, "started", attempt=event.attempt)
+            return _call(
+                run, event.call_id, "started", attempt=event.attempt, arguments=event.arguments
+            )
         case ev.ToolReturned() as event:
             return _settle(run, event.call_id, event.content)
         case ev.ToolFailed() as event:

@@ -27,7 +27,7 @@ class ToolCall(Shape):
 
     model_config = ConfigDict(extra="allow")
 
-    id: str
+    id: str = ""  # a model's may be missing; the engine gives its own
     type: Literal["function"] = "function"
     function: FunctionCall
 

@@ -21,6 +21,7 @@ class Call(Shape):
     attempt: int = 0
     approval_id: str | None = None
     digest: str | None = None
+    arguments: Arguments | None = None  # what it was last started with
 
 
 class Approval(Shape):

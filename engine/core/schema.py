@@ -38,12 +38,18 @@ class ModelArguments:
         raw = _read(text)
         given = {k: v for k, v in raw.items() if not (v is None and k in self._nullable)}
         try:
-            values = self._model.model_validate(given).model_dump(mode="json", by_alias=True)
+            read = self._model.model_validate(given)
+            values = read.model_dump(mode="json", by_alias=True)
             require_canonical(values)
+            # The function gets what `values` reads as, so that must be what was validated.
+            if self._model.model_validate(values) != read:
+                raise ArgumentsError("they do not stay the same when written down and read again")
         except ValidationError as error:
             raise ArgumentsError(_in_words(error)) from error
-        except ValueError as error:
-            raise ArgumentsError(str(error)) from error
+        except ArgumentsError:
+            raise
+        except Exception as error:  # an author's validators may raise anything
+            raise ArgumentsError(f"{type(error).__name__}: {error}") from error
         return values
 
     def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
@@ -61,6 +67,7 @@ class SchemaArguments:
     def __init__(self, tool: str, schema: Mapping[str, JsonValue]) -> None:
         """Take the schema; raises DefinitionError unless it is one, of type object."""
         from jsonschema import Draft202012Validator, SchemaError
+        from referencing import Registry
 
         if not isinstance(schema, Mapping) or schema.get("type") != "object":
             raise DefinitionError(f"tool {tool}: parameters must be a JSON Schema of type object")
@@ -68,18 +75,28 @@ class SchemaArguments:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
             raise DefinitionError(f"tool {tool}: parameters: {error.message}") from error
-        self._validator = Draft202012Validator(schema)
+        self._validator = Draft202012Validator(schema, registry=Registry())  # fetches nothing
+        self._try_out(tool)
 
     def parse(self, text: str) -> dict[str, JsonValue]:
         """See Validator."""
         arguments = _read(text)
-        faults = [
-            f"{'.'.join(map(str, fault.absolute_path)) or 'arguments'}: {fault.message}"
-            for fault in self._validator.iter_errors(arguments)
-        ]
+        try:
+            faults = [
+                f"{'.'.join(map(str, fault.absolute_path)) or 'arguments'}: {fault.message}"
+                for fault in self._validator.iter_errors(arguments)
+            ]
+        except Exception as error:  # a reference that leads nowhere, or round in circles
+            raise ArgumentsError(f"they cannot be checked: {error}") from error
         if faults:
             raise ArgumentsError("; ".join(faults))
         return arguments
+
+    def _try_out(self, tool: str) -> None:
+        try:
+            list(self._validator.iter_errors({}))
+        except Exception as error:
+            raise DefinitionError(f"tool {tool}: parameters: {error}") from error
 
     def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
         """See Validator."""

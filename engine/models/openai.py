@@ -8,8 +8,6 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from engine.core.messages import Message, Usage
 from engine.core.strict import strict_schema
 from engine.core.workflow import ModelReply, ModelRequest, Tool
@@ -60,9 +58,9 @@ class OpenAIModel:
             raise TransientModelError(
                 f"the model cannot be reached: {error.__cause__ or error}"
             ) from error
-        except (openai.APIError, json.JSONDecodeError) as error:
+        except (openai.APIError, json.JSONDecodeError, RecursionError) as error:
             raise TransientModelError(f"the model's reply cannot be read: {error}") from error
-        except openai.OpenAIError as error:
+        except (openai.OpenAIError, UnicodeError) as error:
             raise PermanentModelError(f"the model cannot be asked: {error}") from error
         return _reply(completion)
 
@@ -132,13 +130,13 @@ def _reply(completion: object) -> ModelReply:
         raise TransientModelError("the model's reply has no choices")
     try:
         return _read(completion, completion.choices[0])
-    except (ValidationError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError("the model's reply is no assistant message") from error
 
 
 def _read(completion: "ChatCompletion", choice: "Choice") -> ModelReply:
-    fields = choice.message.to_dict()
-    calls = fields.get("tool_calls") or ()
+    fields = choice.message.to_dict(warnings=False)
+    calls = [{**call, "id": ""} for call in fields.get("tool_calls") or ()]
     message = Message.model_validate({**fields, "tool_calls": calls, "content": _said(fields)})
     return ModelReply(
         message=message,

@@ -10,17 +10,17 @@ async def commit(draft: Draft, store: Store, telemetry: Telemetry) -> None:
 
     The machine has guarded each event as it was staged. Raises ConflictError where
     somebody else has moved the run on, StoreError where the store fails; then
-    nothing was kept, and nothing that was staged may be acted on.
+    nothing was kept, and nothing that was staged may be acted on. A log that fails
+    is owed its lines.
     """
     if draft.staged:
         await store.append(draft.addition())
         draft.staged.clear()
     telemetry.tell(draft.lines)
-    draft.lines.clear()
 
 
 async def settle_log(draft: Draft, store: Store, telemetry: Telemetry) -> None:
-    """Commit, and remember that the log has every line."""
+    """Commit, and remember up to where the log has the run's lines."""
     await commit(draft, store, telemetry)
-    await store.mark_logged(draft.live.id, draft.live.seq)
+    await store.mark_logged(draft.live.id, draft.logged)
     telemetry.forget(draft.live.id)

@@ -44,6 +44,11 @@ class Draft:
             raise EngineError("the run has not been started")
         return self.run
 
+    @property
+    def logged(self) -> int:
+        """Up to which seq the log has been told."""
+        return self.lines[0].entry.seq - 1 if self.lines else self.live.seq
+
     def record(self, events: tuple[Event, ...], now: datetime) -> None:
         """Move the run on by `events`, guarded by the machine, for the next commit to keep."""
         for event in events:
@@ -60,7 +65,7 @@ class Draft:
             workflow=run.workflow,
             state=run.state,
             seq=run.seq,
-            logged=self.lines[0].entry.seq - 1,
+            logged=self.logged,
             checkpoint=encode_checkpoint(run.checkpoint()),
         )
         return Append(expected=run.seq - len(self.staged), entries=tuple(self.staged), head=head)
@@ -115,7 +120,10 @@ async def load_journal(store: Store, run_id: str) -> tuple[Draft, tuple[Recorded
             events.append(draft.replay(entry, run_id))
         except (EngineError, TypeError, ValueError, OverflowError) as error:
             raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
-    _agree(draft, head)
+    try:
+        _agree(draft, head)
+    except (TypeError, ValueError) as error:
+        raise CorruptRunError(f"run {run_id} is damaged: {error}") from error
     draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
     return draft, tuple(events)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import orjson
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
+from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value
 from engine.core.effects import CallModel
@@ -15,11 +17,12 @@ from engine.core.found import found_so_far
 from engine.core.messages import Message
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Tool, Workflow
-from engine.errors import PermanentModelError, TransientModelError
+from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
 
 BACKOFF_BASE = 1.0
 BACKOFF_CAP = 60.0
+RETRY_AFTER_CAP = 3600.0
 
 Report = Callable[[ev.Event], Awaitable[None]]
 
@@ -30,7 +33,7 @@ async def call_model(
     """What came of asking the model once."""
     request = ModelRequest(run.id, effect.turn, effect.attempt, run.messages, workflow.tools)
     try:
-        return _replied(run, effect.turn, await model.complete(request))
+        return _replied(run, effect.turn, await _ask(model, request))
     except TransientModelError as error:
         wait = timedelta(seconds=_wait(effect.attempt, error.retry_after))
         return ev.ModelFailed(
@@ -40,18 +43,39 @@ async def call_model(
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
+async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
+    try:
+        return await model.complete(request)
+    except EngineError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the model client failed: {_words(error)}") from error
+
+
 def _wait(attempt: int, retry_after: float | None) -> float:
     """Seconds before the next try: as the other side asks, else back-off with full jitter."""
-    if retry_after is not None:
-        return max(0.0, retry_after)
+    if retry_after is not None and math.isfinite(retry_after):
+        return min(max(0.0, retry_after), RETRY_AFTER_CAP)
     import random
 
     return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (attempt - 1)))  # noqa: S311 # jitter is no secret
 
 
 def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
+    """The event that a reply is, sure to fit the journal; TransientModelError where it cannot."""
+    try:
+        event = _read(run, turn, reply)
+        encode_event(event)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise TransientModelError(f"the model's reply cannot be kept: {_words(error)}") from error
+    return event
+
+
+def _read(run: Run, turn: int, reply: ModelReply) -> ev.Event:
     """The event that a reply is. A cut or filtered one is never acted on."""
     message = Message.model_validate(clean_value(reply.message.model_dump(exclude_unset=True)))
+    if message.role != "assistant":
+        raise TransientModelError("the model's reply is no assistant message")
     if reply.finish_reason in ("length", "content_filter"):
         why = {"length": "at its length limit", "content_filter": "by a content filter"}
         reason = f"the model's reply was cut off {why[reply.finish_reason]}"
@@ -62,12 +86,18 @@ def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))
         message = message.with_call_ids(ids)
         return ev.ToolsRequested(
-            message=message, usage=reply.usage, model=reply.model, request_id=reply.request_id
+            message=message,
+            usage=reply.usage,
+            model=reply.model and clean_text(reply.model),
+            request_id=reply.request_id,
         )
     if not message.content:
         raise TransientModelError("the model's reply was empty")
     return ev.ModelAnswered(
-        message=message, usage=reply.usage, model=reply.model, request_id=reply.request_id
+        message=message,
+        usage=reply.usage,
+        model=reply.model and clean_text(reply.model),
+        request_id=reply.request_id,
     )
 
 
@@ -89,21 +119,33 @@ async def call_tools(
 async def _call(tool: Tool, intent: ev.ToolStarted) -> ev.Event:
     try:
         value = await _run(tool, tool.bind(intent.arguments))
-        return ev.ToolReturned(call_id=intent.call_id, content=clean_text(_text(value)))
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a tool raises is for the model to read
+        if _is_our_cancellation(error):
             raise
-        return ev.ToolFailed(call_id=intent.call_id, error=f"{tool.name} cancelled itself")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is for the model to read
         return ev.ToolFailed(call_id=intent.call_id, error=_words(error))
+    return ev.ToolReturned(call_id=intent.call_id, content=_shown(value))
+
+
+def _is_our_cancellation(error: BaseException) -> bool:
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
+
+
+def _shown(value: object) -> str:
+    """What the model reads of a value. The tool has run, so a bad value is no failure."""
+    try:
+        return clean_text(_text(value))
+    except Exception as error:
+        return f"The tool ran to its end, but its result cannot be shown: {_words(error)}"
 
 
 def _words(error: BaseException) -> str:
     """What an exception says, even one that cannot say it."""
     try:
         return clean_text(f"{type(error).__name__}: {error}")
-    except Exception:  # noqa: BLE001 # a tool's own __str__ may do anything
+    except BaseException:  # noqa: BLE001 # a tool's own __str__ may do anything
         return type(error).__name__
 
 
@@ -115,11 +157,13 @@ async def _run(tool: Tool, arguments: dict[str, object]) -> object:
 
 
 def _in_thread(tool: Tool, arguments: dict[str, object]) -> object:
-    """Call the function; a StopIteration or SystemExit would never leave its thread as itself."""
+    """Call the function; what is no Exception, or a StopIteration, would break its thread."""
     try:
         return tool.function(**arguments)
-    except (StopIteration, SystemExit) as error:
-        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, StopIteration):
+            raise
+        raise RuntimeError(_words(error)) from error
 
 
 def _text(value: object) -> str:
@@ -128,7 +172,5 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         raise TypeError("a tool returns text or JSON values, not bytes")
-    if isinstance(value, BaseModel):
-        return value.model_dump_json()
     plain = TypeAdapter(object).dump_python(value, mode="json")
-    return orjson.dumps(plain).decode()
+    return orjson.dumps(clean_value(plain)).decode()

@@ -4,9 +4,10 @@ The library wraps loggers of its own and never configures the application's
 structlog or logging.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import orjson
 
@@ -14,8 +15,11 @@ from engine.codec.events import from_ticks
 from engine.errors import BadInputError
 from engine.ports import Logger
 from engine.runtime.draft import Line
+from engine.runtime.logfile import LogFile
 
 SCHEMA = 1
+
+_LOG = logging.getLogger("waystation")
 
 
 class Telemetry:
@@ -23,19 +27,35 @@ class Telemetry:
 
     def __init__(self, targets: Iterable[str | Path | Logger]) -> None:
         """Take paths (JSON Lines, appended to) and loggers; BadInputError for a bad path."""
-        self._files: list[BinaryIO] = []
+        self._files: list[LogFile] = []
         self._told: dict[str, int] = {}
+        self._failing = False
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
 
-    def tell(self, lines: Iterable[Line]) -> None:
-        """Write one event a line to every logger, but none that this process has told before."""
-        for line in lines:
-            if line.entry.seq <= self._told.get(line.run_id, 0):
-                continue
-            fields = _fields(line)
-            for logger in self._loggers:
-                logger.info("transition", **fields)
-            self._told[line.run_id] = line.entry.seq
+    def tell(self, lines: list[Line]) -> None:
+        """Write one event a line to every logger, and take from `lines` what was written.
+
+        Nothing that is told twice to this object is written twice. A logger that fails
+        stops no run: what is left in `lines` is owed, and told later.
+        """
+        try:
+            while lines:
+                self._tell_one(lines[0])
+                lines.pop(0)
+        except Exception as error:  # noqa: BLE001 # an application's logger may raise anything
+            if not self._failing:
+                _LOG.warning("the log cannot be written, its lines are owed: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _tell_one(self, line: Line) -> None:
+        if line.entry.seq <= self._told.get(line.run_id, 0):
+            return
+        fields = _fields(line)
+        for logger in self._loggers:
+            logger.info("transition", **fields)
+        self._told[line.run_id] = line.entry.seq
 
     def forget(self, run_id: str) -> None:
         """Nothing; the store knows now what was told of the run."""
@@ -50,20 +70,18 @@ class Telemetry:
         if not isinstance(target, str | Path):
             return target
         try:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered and appending, so that a line is one write and processes may share a file.
-            file = Path(target).open("ab", buffering=0)  # noqa: SIM115 # closed by close()
+            file = LogFile(Path(target))
         except OSError as error:
             raise BadInputError(f"the log {target} cannot be written: {error.strerror}") from error
         self._files.append(file)
         return _file_logger(file)
 
 
-def _file_logger(file: BinaryIO) -> Logger:
+def _file_logger(file: LogFile) -> Logger:
     import structlog
 
     logger: Logger = structlog.wrap_logger(
-        structlog.BytesLogger(file),
+        structlog.BytesLogger(cast(BinaryIO, file)),
         processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
         wrapper_class=structlog.BoundLogger,
         context_class=dict,

@@ -46,6 +46,8 @@ def _inspect(path: Path, newest: int) -> None:
         connection.close()
     if owner != APPLICATION_ID and (tables or version or owner):
         raise NotAStoreError(f"{path} is another program's database, not a Waystation store")
+    if owner == APPLICATION_ID and version < 1:
+        raise NotAStoreError(f"{path} says it is a Waystation store, but of no version")
     if version > newest:
         raise StoreTooNewError(
             f"{path} has schema version {version}, this Waystation knows up to {newest}; "
@@ -68,5 +70,6 @@ def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
         connection.pragma("user_version", len(migrations))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise

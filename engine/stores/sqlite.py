@@ -8,6 +8,7 @@ many runs share one sync.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -17,7 +18,7 @@ from typing import TypeVar
 import apsw
 
 from engine.core.states import State
-from engine.errors import BadInputError, ConflictError, StoreError
+from engine.errors import BadInputError, ConflictError, CorruptRunError, StoreError
 from engine.ports import Append, Entry, Head
 from engine.stores.database import connect
 from engine.stores.queries import load_queries
@@ -93,6 +94,8 @@ class SqliteStore:
         done: Future[_T] = Future()
 
         def job() -> None:
+            if not done.set_running_or_notify_cancel():
+                return
             try:
                 answer = question()
             except apsw.Error as error:
@@ -142,9 +145,8 @@ class SqliteStore:
                 if not self._move(addition):
                     refused[place] = self._conflict(addition)
             self._connection.execute("COMMIT")
-        except apsw.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        except Exception as error:  # noqa: BLE001 # whatever it is, those who wait must hear it
+            self._roll_back()
             for _, done in writes:
                 done.set_exception(self._trouble(error))
             return
@@ -153,6 +155,11 @@ class SqliteStore:
                 done.set_exception(refused[place])
             else:
                 done.set_result(None)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
 
     def _move(self, addition: Append) -> bool:
         """Whether the addition fitted; then it is in the open transaction."""
@@ -203,10 +210,12 @@ class SqliteStore:
         finally:
             self._connection.pragma("synchronous", "full")
 
-    def _trouble(self, error: apsw.Error) -> StoreError:
+    def _trouble(self, error: Exception) -> StoreError:
         return StoreError(f"the store {self._path} failed, nothing was changed: {error}")
 
 
 def _head(row: tuple[object, ...]) -> Head:
     run_id, workflow, state, seq, logged, checkpoint = row
+    if state not in {str(one) for one in State}:
+        raise CorruptRunError(f"run {run_id} is damaged: {state!r} is no state")
     return Head(run_id, workflow, State(state), seq, logged, checkpoint)  # type: ignore[arg-type] # the schema says so

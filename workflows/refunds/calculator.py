@@ -4,6 +4,7 @@ import ast
 import operator
 from collections.abc import Callable
 from decimal import Decimal, DecimalException, localcontext
+from warnings import catch_warnings, simplefilter
 
 MAX_LENGTH = 200
 MAX_DEPTH = 20
@@ -31,7 +32,9 @@ def evaluate(expression: str) -> Decimal:
     if _nesting(expression) > MAX_DEPTH:
         raise ValueError(f"the expression is nested deeper than {MAX_DEPTH}")
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        with catch_warnings():
+            simplefilter("ignore")  # 1or 2, say, is refused below
+            tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError("that is not an arithmetic expression") from error
     with localcontext() as context:
@@ -72,6 +75,6 @@ def _literal(text: str) -> Decimal:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"numbers have up to {MAX_DIGITS} digits")
     try:
-        return Decimal(text)
+        return +Decimal(text)  # in the bounds of the context
     except DecimalException as error:
         raise ValueError(f"{text} is no decimal number") from error
