@@ -7,13 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.catalogue import heads, open_store
+from engine.catalogue import check_address, heads, open_store
 from engine.codec.checkpoints import decode_checkpoint
 from engine.core.accept import accept
 from engine.core.commands import Abort, Approve, Command, Deny, Start
 from engine.core.events import Recorded
 from engine.core.run import Checkpoint, PendingApproval, Run
-from engine.core.states import State
+from engine.core.states import ENDED, State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     ConflictError,
@@ -24,7 +24,7 @@ from engine.errors import (
 )
 from engine.ports import Clock, Closeable, Logger, Store
 from engine.runtime.clock import SystemClock
-from engine.runtime.commit import commit
+from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft, load, load_journal
 from engine.runtime.drive import Driver
 from engine.runtime.telemetry import Telemetry
@@ -63,18 +63,14 @@ class Engine:
         self._workflows = _by_name(workflows)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._store: Store | None = None
+        self._entered = False
         self._telemetry = Telemetry(())
 
     async def __aenter__(self) -> Self:
-        """The engine, with store and log open; raises StoreError or BadInputError."""
-        wanted = self._store_wanted
-        store = open_store(wanted) if isinstance(wanted, str) else wanted
-        try:
-            self._telemetry = Telemetry(self._log_wanted)
-        except BaseException:
-            await store.close()
-            raise
-        self._store = store
+        """The engine; store and log are opened when first used. BadStoreUrlError for no store."""
+        if isinstance(self._store_wanted, str):
+            check_address(self._store_wanted, self._log_wanted)
+        self._entered = True
         return self
 
     async def __aexit__(
@@ -90,7 +86,7 @@ class Engine:
                 await model.aclose()
         if self._store is not None and isinstance(self._store_wanted, str):
             await self._store.close()
-        self._store = None
+        self._store, self._entered = None, False
 
     async def start(self, workflow: str, message: str, *, run_id: str | None = None) -> Run:
         """A new run, driven until it waits for a person or has ended.
@@ -99,11 +95,12 @@ class Engine:
         given a random one of 12. Raises UnknownWorkflowError, BadInputError for an
         empty message or a bad id, RunExistsError.
         """
-        wanted = run_id or _new_id()
-        self._driver(workflow)
+        wanted = _new_id() if run_id is None else run_id
+        declared, command = self._workflow(workflow), Start(run_id=wanted, message=message)
+        self._model_of(declared)
+        accept(None, declared, command)  # what makes no sense opens no store
         draft = await load(self._open_store, wanted)
-        command = Start(run_id=wanted, message=message)
-        draft.record(accept(draft.run, self._workflow(workflow), command), self._clock.now())
+        draft.record(accept(draft.run, declared, command), self._clock.now())
         await commit(draft, self._open_store, self._telemetry)
         return await self._drive(draft)
 
@@ -179,6 +176,8 @@ class Engine:
             draft = await self._load(run_id)
             workflow = self._workflow(draft.live.workflow)
             draft.record(accept(draft.run, workflow, command), self._clock.now())
+            if draft.live.state not in ENDED:
+                self._model_of(workflow)  # a verdict that could not be driven on is not taken
             try:
                 await commit(draft, self._open_store, self._telemetry)
             except ConflictError:
@@ -188,15 +187,19 @@ class Engine:
     async def _drive(self, draft: Draft) -> Run:
         """Drive the run; where somebody else has moved it on, go on from what they left."""
         run_id = draft.live.id
-        driver = self._driver(draft.live.workflow)
         async with self._locks[run_id]:
-            while True:
+            head = await self._open_store.head(run_id)
+            if head is None or head.seq != draft.live.seq:
+                draft = await self._load(run_id)
+            while draft.live.state not in ENDED:
                 try:
-                    await driver.drive(draft)
+                    await self._driver(draft.live.workflow).drive(draft)
                 except ConflictError:
                     draft = await self._load(run_id)
                 else:
                     return draft.live
+            await settle_log(draft, self._open_store, self._telemetry)
+            return draft.live
 
     async def _load(self, run_id: str) -> Draft:
         draft = await load(self._open_store, run_id)
@@ -205,14 +208,17 @@ class Engine:
         return draft
 
     def _driver(self, name: str) -> Driver:
-        workflow = self._workflow(name)
+        workflow, store = self._workflow(name), self._open_store
+        return Driver(workflow, self._model_of(workflow), store, self._telemetry, self._clock)
+
+    def _model_of(self, workflow: Workflow) -> ModelClient:
         model = self._model or workflow.model
         if model is None:
             raise DefinitionError(
-                f"workflow {name} has no model of its own: give the engine one "
+                f"workflow {workflow.name} has no model of its own: give the engine one "
                 "(for the command, set OPENAI_API_KEY)"
             )
-        return Driver(workflow, model, self._open_store, self._telemetry, self._clock)
+        return model
 
     def _workflow(self, name: str) -> Workflow:
         if name not in self._workflows:
@@ -222,8 +228,13 @@ class Engine:
 
     @property
     def _open_store(self) -> Store:
-        if self._store is None:
+        """The store, opened with the log when it is first needed."""
+        if not self._entered:
             raise EngineError("the engine is not open; use it as `async with Engine(...)`")
+        if self._store is None:
+            wanted = self._store_wanted
+            self._store = open_store(wanted) if isinstance(wanted, str) else wanted
+            self._telemetry = Telemetry(self._log_wanted)
         return self._store
 
 

@@ -1,11 +1,15 @@
 """The store at an address, and the rows in it: all that a list needs, and nothing heavier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engine.core.clean import clean_text
 from engine.core.states import State
 from engine.errors import BadInputError, BadStoreUrlError
 from engine.ports import Head, Store
+
+MEMORY = "memory://"
+_MOST = 2**31
 
 
 def open_store(url: str) -> Store:
@@ -13,7 +17,7 @@ def open_store(url: str) -> Store:
 
     Raises BadStoreUrlError for anything else, StoreError where it cannot be opened.
     """
-    if url == "memory://":
+    if url == MEMORY:
         from engine.stores.memory import MemoryStore
 
         return MemoryStore()
@@ -22,10 +26,20 @@ def open_store(url: str) -> Store:
     return SqliteStore(sqlite_path(url))
 
 
+def check_address(url: str, log: Iterable[object] = ()) -> None:
+    """Nothing; BadStoreUrlError for no store's address, BadInputError where it is the log's too."""
+    if url == MEMORY:
+        return
+    store = sqlite_path(url).resolve()
+    for target in log:
+        if isinstance(target, str | Path) and Path(target).resolve() == store:
+            raise BadInputError(f"the log {target} is the store itself; name another file")
+
+
 def sqlite_path(url: str) -> Path:
     """The file that a sqlite URL names; BadStoreUrlError where it names none."""
     prefix, path = url[:10], url[10:]
-    if prefix != "sqlite:///" or path.startswith(":") or not path.strip("/") or "\0" in path:
+    if prefix != "sqlite:///" or path.startswith(":") or not Path(path).name or "\0" in path:
         raise BadStoreUrlError(
             f"{url!r} is no store; right would be sqlite:///relative/path.db, "
             "sqlite:////absolute/path.db or memory://"
@@ -46,8 +60,11 @@ async def heads(
     `after` is the last run of the page before. Raises BadInputError for an
     unknown state or run, or a limit below 1.
     """
-    if limit < 1:
-        raise BadInputError(f"limit must be at least 1, not {limit}")
+    if not 1 <= limit <= _MOST:
+        raise BadInputError(f"limit must be at least 1 and at most {_MOST}, not {limit}")
+    for name, value in (("workflow", workflow), ("after", after)):
+        if value is not None and clean_text(value) != value:
+            raise BadInputError(f"{name} holds bytes that are no text")
     return await store.heads(state=_state(state), workflow=workflow, limit=limit, after=after)
 
 

@@ -2,11 +2,10 @@
 
 import os
 import sys
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
-from engine.cli.commands import cli
 from engine.cli.text import visible
 from engine.errors import EngineError
 
@@ -19,7 +18,10 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run()
+    except click.exceptions.NoArgsIsHelpError as help_wanted:
+        click.echo(help_wanted.format_message(), err=True)
+        code = help_wanted.exit_code
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except EngineError as error:
@@ -27,12 +29,29 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         code = _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _give_up_output()
+    except OSError as error:
+        code = _complain(f"{error.filename or 'the output'} failed: {error.strerror}", 1)
+        _give_up_output()
+    sys.exit(code)
 
 
-def _complain(message: str, code: int, stream: TextIO | None = None) -> int:
+def _run() -> int:
+    from engine.cli.commands import cli
+
+    code = cli.main(standalone_mode=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _give_up_output() -> int:
+    """The exit code; what is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _complain(message: str, code: int) -> int:
     words = visible(" ".join(message.split()))
-    print(f"waystation: {words}", file=stream or sys.stderr)
+    click.echo(f"waystation: {words}", err=True)
     return code

@@ -17,6 +17,7 @@ class PlainView:
     """Plain lines, for pipes and files."""
 
     run_id: str | None = None
+    _unread = False
 
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
@@ -25,8 +26,12 @@ class PlainView:
         self.show(describe(fields))
 
     def show(self, line: str) -> None:
-        """Print one line."""
-        click.echo(line)
+        """Print one line, as long as somebody reads: a closed pipe stops no run."""
+        if not self._unread:
+            try:
+                click.echo(line)
+            except OSError:
+                self._unread = True
 
     def live(self) -> AbstractContextManager[object]:
         """A context in which a run is driven."""
@@ -91,7 +96,7 @@ class SilentView(PlainView):
         """The view that fits who reads."""
         if as_json:
             return cls()
-        return TerminalView() if sys.stdout.isatty() else PlainView()
+        return TerminalView() if sys.stdout is not None and sys.stdout.isatty() else PlainView()
 
 
 def describe(fields: dict[str, object]) -> str:

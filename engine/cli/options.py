@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from engine.catalogue import open_store, sqlite_path
+from engine.catalogue import MEMORY, open_store, sqlite_path
 
 if TYPE_CHECKING:
     from engine.api import Engine, LogTarget
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "sqlite:///.waystation/runs.db"
 DEFAULT_APP = "workflows:ALL"
-MEMORY = "memory://"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -56,7 +55,11 @@ class Settings:
         return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
 
     def _existing_store(self) -> str:
-        return self.store if self.store == MEMORY or sqlite_path(self.store).exists() else MEMORY
+        try:
+            missing = self.store != MEMORY and not sqlite_path(self.store).exists()
+        except OSError:
+            missing = False  # opening it says what is wrong
+        return MEMORY if missing else self.store
 
     def _log(self, view: "Logger | None") -> "list[LogTarget]":
         beside = None if self.store == MEMORY else sqlite_path(self.store).with_suffix(".jsonl")
@@ -100,11 +103,12 @@ def merge(
     outer: Settings | None, *, store: str | None, log: str | None, app: str | None, as_json: bool
 ) -> Settings:
     """What a subcommand was told, before what the whole command was told."""
+    known = outer or Settings(DEFAULT_STORE, None, DEFAULT_APP, json=False)
     return Settings(
-        store=store or (outer.store if outer else DEFAULT_STORE),
-        log=log or (outer.log if outer else None),
-        app=app or (outer.app if outer else DEFAULT_APP),
-        json=as_json or (outer.json if outer else False),
+        store=known.store if store is None else store,
+        log=known.log if log is None else log,
+        app=known.app if app is None else app,
+        json=as_json or known.json,
     )
 
 

@@ -53,7 +53,8 @@ def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
     several = f" --call {approval.call_id}"
     click.echo(f"\n{_asks(approval)}")
     for name, value in approval.arguments.items():
-        click.echo(f"    {visible(name)}: {_value(value)}")
+        shown = name if name.isidentifier() else _value(name)
+        click.echo(f"    {visible(shown)}: {_value(value)}")
     click.echo(
         f"  run {run_id}, call {approval.call_id}, digest {approval.digest[:_DIGEST_SHOWN]},"
         f" asked {approval.requested_at:{_TIME}} UTC"

@@ -4,7 +4,11 @@ import unicodedata
 
 # Controls, formats (bidirectional overrides, zero widths), surrogates, private and
 # unassigned code points, and the separators that break lines behind a reader's back.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Of the spaces only the plain one is shown as itself.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+# Letters and marks that have no shape: fillers, the empty Braille cell, joiners, selectors.
+_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -13,8 +17,7 @@ def visible(text: str, *, keep: str = "") -> str:
     Characters in `keep` (a line end, say) stay as they are.
     """
     return "".join(
-        letter if letter in keep or unicodedata.category(letter) not in _HIDDEN else _escape(letter)
-        for letter in text
+        letter if letter in keep or not _hides(letter) else _escape(letter) for letter in text
     )
 
 
@@ -22,6 +25,13 @@ def short(text: str, width: int = 80) -> str:
     """`text` on one visible line of at most `width` characters, the rest counted."""
     shown = visible(text)
     return shown if len(shown) <= width else f"{shown[: width - 1]}… ({len(text)} characters)"
+
+
+def _hides(letter: str) -> bool:
+    if letter == " ":
+        return False
+    selects = any(ord(letter) in selectors for selectors in _SELECTORS)
+    return selects or letter in _SHAPELESS or unicodedata.category(letter) in _HIDDEN
 
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

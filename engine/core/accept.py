@@ -91,7 +91,8 @@ def _open(run: Run, call_id: str | None, verb: str) -> Approval:
     """The one open approval that is meant."""
     if not run.approvals:
         raise RefusedError(
-            f"run {run.id} is {run.state} and waits for no approval; there is nothing to {verb}"
+            f"run {run.id} is {run.state} and waits for no verdict any more; "
+            f"there is nothing to {verb}"
         )
     waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
     if call_id is None:

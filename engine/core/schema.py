@@ -38,18 +38,21 @@ class ModelArguments:
         raw = _read(text)
         given = {k: v for k, v in raw.items() if not (v is None and k in self._nullable)}
         try:
-            read = self._model.model_validate(given)
-            values = read.model_dump(mode="json", by_alias=True)
-            require_canonical(values)
-            # The function gets what `values` reads as, so that must be what was validated.
-            if self._model.model_validate(values) != read:
-                raise ArgumentsError("they do not stay the same when written down and read again")
+            return self._written_down(given)
         except ValidationError as error:
             raise ArgumentsError(_in_words(error)) from error
         except ArgumentsError:
             raise
         except Exception as error:  # an author's validators may raise anything
             raise ArgumentsError(f"{type(error).__name__}: {error}") from error
+
+    def _written_down(self, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """The arguments as JSON values; the function gets what they read as, so that must agree."""
+        read = self._model.model_validate(given)
+        values = read.model_dump(mode="json", by_alias=True)
+        require_canonical(values)
+        if self._model.model_validate(values) != read:
+            raise ArgumentsError("they do not stay the same when written down and read again")
         return values
 
     def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:

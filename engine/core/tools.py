@@ -58,7 +58,7 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
         doc = parse(inspect.getdoc(function) or "")
         title = name or str(getattr(function, "__name__", type(function).__name__))
         model = _model(title, function, {p.arg_name: p.description for p in doc.params})
-        schema = _untitled(model.model_json_schema())
+        schema = _schema(title, model)
         return Tool(
             name=title,
             description=description or _first_words(doc.short_description, doc.long_description),
@@ -96,7 +96,14 @@ def _model(title: str, function: Function, described: dict[str, str | None]) -> 
         return create_model(
             title, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
         )
-    except (NameError, PydanticUserError) as error:
+    except (NameError, TypeError, PydanticUserError) as error:
+        raise DefinitionError(f"tool {title}: {str(error).splitlines()[0]}") from error
+
+
+def _schema(title: str, model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return _untitled(model.model_json_schema())
+    except PydanticUserError as error:
         raise DefinitionError(f"tool {title}: {str(error).splitlines()[0]}") from error
 
 

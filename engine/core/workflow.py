@@ -59,7 +59,7 @@ class Tool:
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, what no model or approver could make sense of."""
-        if not _TOOL_NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _TOOL_NAME.fullmatch(self.name):
             raise DefinitionError(f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -")
         if self.approval not in (None, "always", "never"):
             raise DefinitionError(
@@ -67,6 +67,10 @@ class Tool:
             )
         if self.validator is None:
             object.__setattr__(self, "validator", SchemaArguments(self.name, self.parameters))
+        try:
+            self.digest({})
+        except ValueError as error:
+            raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
 
     @property
     def needs_approval(self) -> bool:

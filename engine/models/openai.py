@@ -136,7 +136,7 @@ def _reply(completion: object) -> ModelReply:
 
 def _read(completion: "ChatCompletion", choice: "Choice") -> ModelReply:
     fields = choice.message.to_dict(warnings=False)
-    calls = [{**call, "id": ""} for call in fields.get("tool_calls") or ()]
+    calls = [{**call, "id": ""} for call in _calls(fields)]
     message = Message.model_validate({**fields, "tool_calls": calls, "content": _said(fields)})
     return ModelReply(
         message=message,
@@ -145,6 +145,10 @@ def _read(completion: "ChatCompletion", choice: "Choice") -> ModelReply:
         model=completion.model,
         request_id=completion._request_id,  # noqa: SLF001 # documented so
     )
+
+
+def _calls(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    return fields.get("tool_calls") or []
 
 
 def _said(fields: dict[str, Any]) -> Any:  # noqa: ANN401 # Message judges it

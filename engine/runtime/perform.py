@@ -82,23 +82,17 @@ def _read(run: Run, turn: int, reply: ModelReply) -> ev.Event:
         return ev.RunAborted(
             reason=reason, limit=reply.finish_reason, found=message.content or found_so_far(run)
         )
+    said = {
+        "usage": reply.usage,
+        "model": reply.model and clean_text(reply.model),
+        "request_id": reply.request_id,
+    }
     if message.tool_calls:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))
-        message = message.with_call_ids(ids)
-        return ev.ToolsRequested(
-            message=message,
-            usage=reply.usage,
-            model=reply.model and clean_text(reply.model),
-            request_id=reply.request_id,
-        )
+        return ev.ToolsRequested.model_validate({"message": message.with_call_ids(ids), **said})
     if not message.content:
         raise TransientModelError("the model's reply was empty")
-    return ev.ModelAnswered(
-        message=message,
-        usage=reply.usage,
-        model=reply.model and clean_text(reply.model),
-        request_id=reply.request_id,
-    )
+    return ev.ModelAnswered.model_validate({"message": message, **said})
 
 
 async def call_tools(
@@ -137,7 +131,7 @@ def _shown(value: object) -> str:
     """What the model reads of a value. The tool has run, so a bad value is no failure."""
     try:
         return clean_text(_text(value))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 # a value may do anything when it is shown
         return f"The tool ran to its end, but its result cannot be shown: {_words(error)}"
 
 

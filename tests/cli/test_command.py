@@ -138,6 +138,7 @@ async def a_parked_run() -> list[Checkpoint]:
 def bad_app() -> None:
     Path("broken_app.py").write_text("raise RuntimeError('line one\\nline two')")
     Path("empty_app.py").write_text("ALL = 3")
+    Path("exit_app.py").write_text("raise SystemExit(3)")
     Path("notes.txt").write_text("Dear diary")
 
 
@@ -157,13 +158,20 @@ def bad_app() -> None:
         (("list", "--after", "nope"), 1, "no run 'nope'"),
         (("list", "--store", "runs.db"), 1, "right would be sqlite:///relative"),
         (("list", "--store", "sqlite:///notes.txt"), 1, "not a SQLite database"),
-        (("list", "--store", "sqlite:///."), 1, "cannot be opened"),
+        (("list", "--store", "sqlite:///."), 1, "right would be sqlite:///relative"),
         (("start", "refunds", "hi", "--log", "."), 1, "log . cannot be written"),
         (("start", "x", "hi", "--app", "nonsense"), 1, "not of the form module:attribute"),
         (("start", "x", "hi", "--app", "no_such_app:ALL"), 1, "No module named 'no_such_app'"),
         (("start", "x", "hi", "--app", "broken_app:ALL"), 1, "RuntimeError: line one line two"),
         (("start", "x", "hi", "--app", "empty_app:ALL"), 1, "not a list of workflows"),
         (("start", "x", "hi", "--app", "empty_app:NONE"), 1, "NONE"),
+        (("start", "x", "hi", "--app", "exit_app:ALL"), 1, "SystemExit: 3"),
+        (("start", "refunds", "hi", "--store", ""), 1, "'' is no store"),
+        (("start", "refunds", "hi", "--store", "sqlite:///x.jsonl"), 1, "is the store itself"),
+        (("start", "refunds", "hi", "--run-id", ""), 1, "no run id"),
+        (("list", "--workflow", "\udcff"), 1, "no text"),
+        (("list", "--limit", str(2**63)), 1, "limit must be"),
+        (("list", "--store", "sqlite:///" + "a" * 300), 1, "cannot be opened"),
         (("start", "refunds", "hi", "--model", "gpt"), 2, "needs OPENAI_API_KEY"),
         (("strat",), 2, "No such command 'strat'"),
         (("start",), 2, "Missing argument"),
@@ -194,6 +202,27 @@ def test_words_that_would_forge_a_prompt_are_shown_as_what_they_are() -> None:
     assert r"\u202e" in shown
     assert "[bold]" in shown
     assert as_json("show", "r1")["messages"][1]["content"] == forged
+
+
+def test_a_reader_who_leaves_stops_no_run() -> None:
+    asyncio.run(a_parked_run())
+    command = [sys.executable, "-c", "from engine.cli import main; main()", "approve", "r1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as approving:
+        assert approving.stdout is not None
+        approving.stdout.close()
+    assert [run.state for run in asyncio.run(stored_runs())] == ["Done"]
+    assert refunds_made() == [("24680", 5990)]
+
+
+def test_no_words_at_all_get_the_help() -> None:
+    done = waystation()
+    assert done.returncode == 2
+    assert "Commands:\n" in done.stderr
+
+
+@pytest.mark.parametrize("hidden", ["\u3164", "\u2800", "\u00a0", "\u034f", "\ufe0f", "\U000e0100"])
+def test_what_has_no_shape_is_shown_too(hidden: str) -> None:
+    assert visible(f"a{hidden}b").startswith("a\\")
 
 
 def test_text_is_made_visible_and_cut_with_its_length() -> None:

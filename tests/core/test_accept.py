@@ -71,7 +71,7 @@ def test_a_denial_carries_its_reason() -> None:
             "it waits for: call_1_1",
         ),
         ((*TWO, grant()), Approve(call_id="call_1_1", by="ann"), UnknownCallError, "call_1_2"),
-        ((*WAITING, grant()), Approve(by="ann"), RefusedError, "waits for no approval"),
+        ((*WAITING, grant()), Approve(by="ann"), RefusedError, "waits for no verdict"),
         (DONE, Approve(by="ann"), RefusedError, "is Done"),
         (DONE, Deny(by="ann"), RefusedError, "is Done"),
         (DONE, Abort(by="ann"), RefusedError, "is Done already"),
