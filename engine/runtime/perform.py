@@ -84,8 +84,8 @@ def _read(run: Run, turn: int, reply: ModelReply) -> ev.Event:
         )
     said = {
         "usage": reply.usage,
-        "model": reply.model and clean_text(reply.model),
-        "request_id": reply.request_id,
+        "model": clean_value(reply.model),
+        "request_id": clean_value(reply.request_id),
     }
     if message.tool_calls:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))

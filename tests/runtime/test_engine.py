@@ -411,6 +411,7 @@ async def test_a_run_s_store_takes_two_commits_a_turn_and_grows_with_what_was_sa
             commits.append(1)
             return False
 
+        await waystation.runs()  # opens the store
         store: Any = waystation._store  # noqa: SLF001 # counted where it happens
         store._connection.set_commit_hook(count)  # noqa: SLF001
         run = await waystation.start("shop", "Hello")
