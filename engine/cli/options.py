@@ -67,9 +67,17 @@ class Settings:
         return [*([path] if path else []), *([view] if view else [])]
 
     def hint(self, command: str) -> str:
-        """A command line that reaches the same store."""
-        elsewhere = self.store not in (DEFAULT_STORE, os.environ.get("WAYSTATION_STORE"))
-        return f"waystation {command}{f' --store {shlex.quote(self.store)}' if elsewhere else ''}"
+        """A command line that reaches the same store and the same workflows."""
+        known = (
+            ("--store", self.store, DEFAULT_STORE, "WAYSTATION_STORE"),
+            ("--app", self.app, DEFAULT_APP, "WAYSTATION_APP"),
+        )
+        words = [
+            f" {option} {shlex.quote(value)}"
+            for option, value, default, variable in known
+            if value not in (default, os.environ.get(variable))
+        ]
+        return f"waystation {command}{''.join(words)}"
 
 
 def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
