@@ -22,5 +22,6 @@ async def commit(draft: Draft, store: Store, telemetry: Telemetry) -> None:
 async def settle_log(draft: Draft, store: Store, telemetry: Telemetry) -> None:
     """Commit, and remember up to where the log has the run's lines."""
     await commit(draft, store, telemetry)
-    await store.mark_logged(draft.live.id, draft.logged)
-    telemetry.forget(draft.live.id)
+    if draft.logged:
+        await store.mark_logged(draft.live.id, draft.logged)
+        telemetry.forget(draft.live.id)
