@@ -78,16 +78,15 @@ class Draft:
         recorded = Recorded(
             seq=entry.seq, at=from_ticks(entry.at), event=decode_event(entry.kind, entry.data)
         )
-        if chain(self.digest, run_id, recorded, entry.data) != entry.digest:
+        if self._take(recorded, entry.data) != entry:
             raise CorruptRunError("its digest does not follow from what stands before it")
-        self._take(recorded, entry.data, run_id)
+        if self.live.id != run_id:
+            raise CorruptRunError(f"it belongs to run {self.live.id}")
         return recorded
 
-    def _take(self, recorded: Recorded, data: bytes, run_id: str | None = None) -> Entry:
+    def _take(self, recorded: Recorded, data: bytes) -> Entry:
         source = self.run.state if self.run else None
         self.run = evolve(self.run, recorded)
-        if run_id not in (None, self.run.id):
-            raise CorruptRunError(f"it belongs to run {self.run.id}")
         self.digest = chain(self.digest, self.run.id, recorded, data)
         entry = Entry(recorded.seq, ticks(recorded.at), recorded.event.kind, data, self.digest)
         self.lines.append(Line(self.run.id, self.run.workflow, source, self.run.state, entry))
