@@ -9,7 +9,7 @@ from engine.errors import BadInputError, BadStoreUrlError
 from engine.ports import Head, Store
 
 MEMORY = "memory://"
-_MOST = 2**31
+_MOST = 1_000_000
 
 
 def open_store(url: str) -> Store:

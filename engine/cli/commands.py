@@ -65,7 +65,7 @@ _run = click.argument("run_id", metavar="RUN")
 def start(
     settings: Settings, workflow: str, message: str, run_id: str | None, model: str | None
 ) -> int:
-    """Start WORKFLOW on a first MESSAGE, until it waits for a person or ends."""
+    """Start WORKFLOW on a (quoted) MESSAGE."""
     return _drive(
         settings,
         settings.creating,
@@ -139,6 +139,8 @@ def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
     from engine.catalogue import heads
     from engine.cli.rows import print_rows
 
+    settings.note_missing()
+
     async def look() -> "Sequence[Head]":
         store = settings.looking()
         try:
@@ -166,6 +168,7 @@ def approvals(settings: Settings) -> None:
     """List what waits for a person, the oldest first."""
     from engine.cli.render import print_pending
 
+    settings.note_missing()
     print_pending(_ask(settings, lambda engine: engine.pending()), settings)
 
 
@@ -208,8 +211,8 @@ def _drive(
     from engine.cli.live import SilentView
     from engine.cli.render import print_run
 
-    view = SilentView.choose(as_json=settings.json)
     client = choose_model(model)
+    view = SilentView.choose(as_json=settings.json, offline=client is None)
 
     async def drive() -> "Run":
         async with engine_for(client, view) as engine:

@@ -17,11 +17,14 @@ class PlainView:
     """Plain lines, for pipes and files."""
 
     run_id: str | None = None
+    offline = False
     _unread = False
 
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
         del event  # always "transition"
+        if self.offline and self.run_id is None:
+            click.echo("No OPENAI_API_KEY: the workflow's own offline model is in use.", err=True)
         self.run_id = str(fields["run_id"])
         self.show(describe(fields))
 
@@ -92,11 +95,12 @@ class SilentView(PlainView):
         """Print nothing."""
 
     @classmethod
-    def choose(cls, *, as_json: bool) -> Self | PlainView:
-        """The view that fits who reads."""
-        if as_json:
-            return cls()
-        return TerminalView() if sys.stdout is not None and sys.stdout.isatty() else PlainView()
+    def choose(cls, *, as_json: bool, offline: bool) -> Self | PlainView:
+        """The view that fits who reads; where `offline`, it says so before its first line."""
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        view = cls() if as_json else TerminalView() if terminal else PlainView()
+        view.offline = offline
+        return view
 
 
 def describe(fields: dict[str, object]) -> str:

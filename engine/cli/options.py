@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engine.catalogue import MEMORY, open_store, sqlite_path
+from engine.cli.text import visible
 
 if TYPE_CHECKING:
     from engine.api import Engine, LogTarget
@@ -53,6 +54,11 @@ class Settings:
         from engine.cli.app import load_workflows
 
         return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
+
+    def note_missing(self) -> None:
+        """Say so, on stderr, where there is no store yet to look at."""
+        if self.store != self._existing_store():
+            click.echo(f"There is no store at {visible(self.store)} yet.", err=True)
 
     def _existing_store(self) -> str:
         try:
@@ -130,5 +136,4 @@ def choose_model(name: str | None) -> "ModelClient | None":
         return OpenAIModel(name or DEFAULT_MODEL, api_key=key or "none")
     if name:
         raise click.UsageError("--model needs OPENAI_API_KEY (or OPENAI_BASE_URL) to be set")
-    click.echo("No OPENAI_API_KEY: the workflow's offline model is in use.", err=True)
     return None

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from engine.cli.options import Settings
 from engine.cli.text import short, visible
 from engine.core.run import Approval, PendingApproval, Run
+from engine.core.states import State
 
 if TYPE_CHECKING:
     from engine.core.events import Recorded
@@ -33,10 +34,11 @@ def print_run(run: Run, settings: Settings) -> None:
     if settings.json:
         print_json(run)
         return
+    turns = "turn" if run.turns == 1 else "turns"
     tokens = f", {run.usage.total_tokens} tokens" if run.usage.total_tokens else ""
     click.echo(
         f"\nRun {run.id} ({run.workflow}) is {run.state}"
-        f" at seq {run.seq}, after {run.turns} turns{tokens}."
+        f" at seq {run.seq}, after {run.turns} {turns}{tokens}."
     )
     if run.answer:
         click.echo(f"Answer: {_block(run.answer)}")
@@ -45,14 +47,18 @@ def print_run(run: Run, settings: Settings) -> None:
     if run.found:
         click.echo(f"Found so far: {_block(run.found)}")
     for approval in run.approvals:
+        click.echo()
         print_approval(approval, run.id, settings)
+    if run.state in (State.AwaitingModel, State.DispatchingTools):
+        go_on = settings.hint(f"resume {run.id}")
+        click.echo(f"It is being driven elsewhere, or was interrupted; to go on: {go_on}")
 
 
 def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
     """Print exactly what a person is asked to allow, and how to say so."""
     several = f" --call {approval.call_id}"
-    click.echo(f"\n{_asks(approval)}")
-    for name, value in approval.arguments.items():
+    click.echo(_asks(approval))
+    for name, value in sorted(approval.arguments.items()):
         shown = name if name.isidentifier() else _value(name)
         click.echo(f"    {visible(shown)}: {_value(value)}")
     click.echo(
@@ -70,7 +76,8 @@ def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> N
     elif not approvals:
         click.echo("Nothing waits for approval.")
     else:
-        for approval in approvals:
+        for place, approval in enumerate(approvals):
+            click.echo("\n" if place else "", nl=False)
             print_approval(approval, approval.run_id, settings)
 
 
@@ -117,4 +124,4 @@ def _value(value: object) -> str:
 
 
 def _block(text: str) -> str:
-    return visible(text, keep="\n").replace("\n", "\n    ")
+    return visible(text.rstrip("\n"), keep="\n").replace("\n", "\n    ")
