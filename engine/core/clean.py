@@ -1,6 +1,9 @@
 """Text that any file and wire can hold: each lone surrogate becomes U+FFFD."""
 
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 def clean_text(text: str) -> str:
@@ -8,7 +11,7 @@ def clean_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def clean_value(value: JsonValue) -> JsonValue:
+def clean_value(value: "JsonValue") -> "JsonValue":
     """The JSON value with every text in it clean."""
     match value:
         case str():

@@ -273,6 +273,8 @@ except SystemExit:
     assert "'apsw'" in loaded
     for unneeded in (
         "openai",
+        "pydantic.main",
+        "transitions",
         "httpx2",
         "rich",
         "structlog",
