@@ -88,7 +88,7 @@ class Engine:
             await self._store.close()
         self._store, self._entered = None, False
 
-    async def start(self, workflow: str, message: str, *, run_id: str | None = None) -> Run:
+    async def start(self, workflow: str, message: str, run_id: str | None = None) -> Run:
         """A new run, driven until it waits for a person or has ended.
 
         `run_id` names it (1 to 100 letters, digits, _, ., : or -); without one it is
@@ -141,7 +141,6 @@ class Engine:
 
     async def runs(
         self,
-        *,
         state: State | str | None = None,
         workflow: str | None = None,
         limit: int = 100,
