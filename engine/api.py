@@ -1,11 +1,11 @@
 """The engine: the one place that wires stores, models, log and runtime together."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from engine.catalogue import check_address, heads, open_store
 from engine.codec.checkpoints import decode_checkpoint
@@ -61,9 +61,9 @@ class Engine:
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
         self._log_wanted = _several(log)
         self._workflows = _by_name(workflows)
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._store: Store | None = None
-        self._entered = False
+        self._entered = self._listening = False
         self._telemetry = Telemetry(())
 
     async def __aenter__(self) -> Self:
@@ -86,7 +86,7 @@ class Engine:
                 await model.aclose()
         if self._store is not None and isinstance(self._store_wanted, str):
             await self._store.close()
-        self._store, self._entered = None, False
+        self._store, self._entered, self._listening = None, False, False
 
     async def start(self, workflow: str, message: str, run_id: str | None = None) -> Run:
         """A new run, driven until it waits for a person or has ended.
@@ -186,7 +186,7 @@ class Engine:
     async def _drive(self, draft: Draft) -> Run:
         """Drive the run; where somebody else has moved it on, go on from what they left."""
         run_id = draft.live.id
-        async with self._locks[run_id]:
+        async with self._locks.setdefault(run_id, asyncio.Lock()):
             head = await self._open_store.head(run_id)
             if head is None or head.seq != draft.live.seq:
                 draft = await self._load(run_id)
@@ -233,7 +233,9 @@ class Engine:
         if self._store is None:
             wanted = self._store_wanted
             self._store = open_store(wanted) if isinstance(wanted, str) else wanted
+        if not self._listening:
             self._telemetry = Telemetry(self._log_wanted)
+            self._listening = True
         return self._store
 
 

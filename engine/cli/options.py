@@ -69,8 +69,8 @@ class Settings:
 
     def _log(self, view: "Logger | None") -> "list[LogTarget]":
         beside = None if self.store == MEMORY else sqlite_path(self.store).with_suffix(".jsonl")
-        path = self.log or beside
-        return [*([path] if path else []), *([view] if view else [])]
+        targets = (beside if self.log is None else self.log, view)
+        return [target for target in targets if target is not None]
 
     def hint(self, command: str) -> str:
         """A command line that reaches the same store and the same workflows."""

@@ -68,7 +68,9 @@ def _judge(
         words = f"There is no tool {call.tool!r}. The tools are: {known}."
         return ev.ToolFailed(call_id=call.id, error=words)
     try:
-        arguments = call.arguments or tool.validate(run.tool_call(call.id).function.arguments)
+        arguments = call.arguments
+        if arguments is None:
+            arguments = tool.validate(run.tool_call(call.id).function.arguments)
     except ArgumentsError as error:
         return ev.ToolFailed(call_id=call.id, error=f"Invalid arguments for {tool.name}: {error}")
     digest = tool.digest(arguments)

@@ -6,6 +6,7 @@ from typing import Protocol
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from engine.core.canonical import parse_object, require_canonical
+from engine.core.strict import null_means_absent
 from engine.errors import DefinitionError
 
 
@@ -29,14 +30,13 @@ class ModelArguments:
     """Arguments read by a pydantic model that was made from a function's signature."""
 
     def __init__(self, model: type[BaseModel], nullable: frozenset[str]) -> None:
-        """Take the model, and the parameters for which null means: use the default."""
+        """Take the model, and the parameters for which null means: left out."""
         self._model = model
         self._nullable = nullable
 
     def parse(self, text: str) -> dict[str, JsonValue]:
         """See Validator."""
-        raw = _read(text)
-        given = {k: v for k, v in raw.items() if not (v is None and k in self._nullable)}
+        given = _read(text, self._nullable)
         try:
             return self._written_down(given)
         except ValidationError as error:
@@ -79,11 +79,12 @@ class SchemaArguments:
         except SchemaError as error:
             raise DefinitionError(f"tool {tool}: parameters: {error.message}") from error
         self._validator = Draft202012Validator(schema, registry=Registry())  # fetches nothing
+        self._nullable = null_means_absent(schema)
         self._try_out(tool)
 
     def parse(self, text: str) -> dict[str, JsonValue]:
         """See Validator."""
-        arguments = _read(text)
+        arguments = _read(text, self._nullable)
         try:
             faults = [
                 f"{'.'.join(map(str, fault.absolute_path)) or 'arguments'}: {fault.message}"
@@ -106,11 +107,13 @@ class SchemaArguments:
         return dict(arguments)
 
 
-def _read(text: str) -> dict[str, JsonValue]:
+def _read(text: str, nullable: frozenset[str]) -> dict[str, JsonValue]:
+    """The arguments, without those that a model left out by saying null (see `strict`)."""
     try:
-        return parse_object(text or "{}")
+        given = parse_object(text or "{}")
     except ValueError as error:
         raise ArgumentsError(f"malformed JSON: {error}") from error
+    return {key: value for key, value in given.items() if value is not None or key not in nullable}
 
 
 def _in_words(error: ValidationError) -> str:

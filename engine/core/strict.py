@@ -36,14 +36,29 @@ _KEYWORDS = frozenset(
 )
 
 
-def optional_parameters(schema: Mapping[str, JsonValue]) -> frozenset[str]:
-    """The top-level properties that `schema` does not require."""
+def null_means_absent(schema: Mapping[str, JsonValue]) -> frozenset[str]:
+    """The optional top-level parameters whose own schema has no null: there it says "left out"."""
+    properties = schema.get("properties")
+    parts = properties if isinstance(properties, dict) else {}
+    return frozenset(name for name in _optional(schema) if not _takes_null(parts[name]))
+
+
+def _optional(schema: Mapping[str, JsonValue]) -> frozenset[str]:
     properties, required = schema.get("properties"), schema.get("required")
-    names = frozenset(properties) if isinstance(properties, dict) else frozenset[str]()
+    names = properties if isinstance(properties, dict) else {}
+    needed = required if isinstance(required, list) else []
+    return frozenset(name for name in names if name not in needed)
+
+
+def _takes_null(part: JsonValue) -> bool:
+    if not isinstance(part, dict) or not part.keys() & {"type", "anyOf", "enum", "const"}:
+        return True  # nothing said against it
+    kind, choices, any_of = part.get("type"), part.get("enum", []), part.get("anyOf", [])
     return (
-        names - frozenset(str(name) for name in required or ())
-        if isinstance(required, list | None)
-        else names
+        kind == "null"
+        or (isinstance(kind, list) and "null" in kind)
+        or (isinstance(choices, list) and None in choices)
+        or (isinstance(any_of, list) and any(_takes_null(one) for one in any_of))
     )
 
 
@@ -52,7 +67,7 @@ def strict_schema(schema: Mapping[str, JsonValue]) -> dict[str, JsonValue] | Non
     properties = schema.get("properties", {})
     if not isinstance(properties, dict):
         return None
-    optional = optional_parameters(schema)
+    optional = _optional(schema)
     widened: dict[str, JsonValue] = {
         name: _nullable(part) if name in optional else part for name, part in properties.items()
     }

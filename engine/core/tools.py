@@ -10,7 +10,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from engine.core.schema import ModelArguments
-from engine.core.strict import optional_parameters
+from engine.core.strict import null_means_absent
 from engine.core.workflow import ApprovalPolicy, Tool
 from engine.errors import DefinitionError
 
@@ -68,7 +68,7 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
             destructive=destructive and not read_only,
             idempotent=idempotent,
             approval=approval,
-            validator=ModelArguments(model, _null_means_default(model, schema)),
+            validator=ModelArguments(model, null_means_absent(schema)),
         )
 
     return make if function is None else make(function)
@@ -128,20 +128,3 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     }
     rest = {key: value for key, value in schema.items() if key != "title"}
     return {**rest, "properties": properties}
-
-
-def _null_means_default(model: type[BaseModel], schema: dict[str, Any]) -> frozenset[str]:
-    optional = optional_parameters(schema)
-    return frozenset(
-        info.alias
-        for info in model.model_fields.values()
-        if info.alias in optional and not _takes_null(schema["properties"][info.alias])
-    )
-
-
-def _takes_null(part: dict[str, Any]) -> bool:
-    return (
-        not part
-        or part.get("type") == "null"
-        or any(_takes_null(one) for one in part.get("anyOf", ()))
-    )

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from engine.core.canonical import action_digest
 from engine.core.messages import Message, Usage
-from engine.core.schema import ArgumentsError, SchemaArguments, Validator
+from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
 
@@ -167,15 +167,3 @@ class Workflow:
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or None."""
         return next((tool for tool in self.tools if tool.name == name), None)
-
-
-__all__ = [
-    "ApprovalPolicy",
-    "ArgumentsError",
-    "Limits",
-    "ModelClient",
-    "ModelReply",
-    "ModelRequest",
-    "Tool",
-    "Workflow",
-]

@@ -88,8 +88,8 @@ class OpenAIModel:
 
 
 def _wire(message: Message) -> dict[str, Any]:
-    """The message as Chat Completions takes it: content always, calls only where there are some."""
-    fields = message.model_dump(mode="json", exclude_unset=True)
+    """The message as Chat Completions takes it, the same whether live or read from a journal."""
+    fields = message.model_dump(mode="json", exclude_none=True)
     if not message.tool_calls:
         fields.pop("tool_calls", None)
     return {**fields, "role": message.role, "content": message.content}

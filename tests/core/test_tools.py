@@ -130,6 +130,19 @@ def test_an_explicit_schema_is_enforced() -> None:
             made.validate(text)
 
 
+def test_null_leaves_out_an_optional_parameter_of_an_explicit_schema() -> None:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "integer"}, "c": {"type": ["null"]}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    made = Tool(name="t", description="", parameters=schema, function=print)
+    assert made.validate('{"a": "x", "b": null, "c": null}') == {"a": "x", "c": None}
+    with pytest.raises(ArgumentsError, match="a: None is not"):
+        made.validate('{"a": null}')
+
+
 def _untyped(x) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 # the point of it
     """Have no hints."""
 

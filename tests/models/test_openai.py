@@ -78,6 +78,28 @@ async def test_a_turn_with_parallel_calls_goes_over_the_wire_and_back() -> None:
     ]
 
 
+async def test_a_resumed_run_sends_exactly_what_a_live_one_does() -> None:
+    function = {"name": "pay", "arguments": '{"order": "1"}'}
+    paying = {"id": "x", "type": "function", "function": function}
+    asked = {"content": None, "refusal": None, "extra": {"kept": None}, "tool_calls": [paying]}
+
+    def opened(server: ProtocolServer) -> Engine:
+        model = OpenAIModel("test-model", api_key="sk-test", base_url=server.url)
+        return Engine(store="sqlite:///runs.db", workflows=[WORKFLOW], model=model)
+
+    with serving(completion(asked, "tool_calls"), ANSWER) as live:
+        async with opened(live) as engine:
+            await engine.start("shop", "Hello", "live")
+            await engine.approve("live", by="ann")
+    with serving(completion(asked, "tool_calls"), ANSWER) as resumed:
+        async with opened(resumed) as engine:
+            await engine.start("shop", "Hello", "resumed")
+        async with opened(resumed) as engine:
+            await engine.approve("resumed", by="ann")
+    assert resumed.requests == live.requests
+    assert live.requests[1]["messages"][2]["tool_calls"][0]["type"] == "function"
+
+
 async def test_usage_model_and_request_id_are_journalled() -> None:
     with serving(ANSWER) as server:
         run, journal = await drive(server)

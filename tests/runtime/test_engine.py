@@ -364,6 +364,11 @@ async def test_a_bad_store_address_is_refused_with_the_right_forms(url: str) -> 
 
 
 async def test_a_log_that_cannot_be_written_is_refused() -> None:
+    async with engine(OK, log=".") as waystation:
+        for _ in range(2):
+            with pytest.raises(BadInputError, match=r"log \. cannot be written"):
+                await waystation.start("shop", "Hello", "r1")
+        assert not Path("log.jsonl").exists()  # noqa: ASYNC240 # nothing else runs
     with pytest.raises(BadInputError, match="log . cannot be written"):
         async with engine(OK, log=".") as waystation:
             await waystation.start("shop", "Hello")

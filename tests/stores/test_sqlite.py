@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Event
 
 import apsw
 import pytest
@@ -54,8 +55,14 @@ async def test_what_is_queued_together_shares_a_transaction(tmp_path: Path) -> N
         return False
 
     store._connection.set_commit_hook(count)  # noqa: SLF001 # counted where it happens
-    await asyncio.gather(*(store.append(addition(f"r{n}", 0)) for n in range(100)))
-    assert len(commits) < 20
+    gate = Event()
+    busy = asyncio.create_task(store._ask(gate.wait))  # noqa: SLF001 # the disk is at work
+    await asyncio.sleep(0)
+    appends = [asyncio.create_task(store.append(addition(f"r{n}", 0))) for n in range(100)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(busy, *appends)
+    assert len(commits) == 1
     await store.close()
 
 
