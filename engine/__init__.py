@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.api import Engine
     from engine.core import events
+    from engine.core.context import ToolContext
     from engine.core.machine import legal_triggers, next_state
     from engine.core.messages import Message, Usage
     from engine.core.run import Approval, Checkpoint, PendingApproval, Run
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
         CorruptRunError,
         EngineError,
         IllegalTransitionError,
+        NotExecuted,
         PermanentModelError,
         RefusedError,
+        RunBusy,
         StoreError,
         TransientModelError,
         UnknownRunError,
@@ -45,15 +48,18 @@ __all__ = [
     "ModelClient",
     "ModelReply",
     "ModelRequest",
+    "NotExecuted",
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
     "RefusedError",
     "Run",
+    "RunBusy",
     "ScriptedModel",
     "State",
     "StoreError",
     "Tool",
+    "ToolContext",
     "TransientModelError",
     "UnknownRunError",
     "Usage",
@@ -67,6 +73,7 @@ __all__ = [
 _HOMES = {
     "engine.api": "Engine",
     "engine.core": "events",
+    "engine.core.context": "ToolContext",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.messages": "Message Usage",
     "engine.core.run": "Approval Checkpoint PendingApproval Run",
@@ -75,7 +82,8 @@ _HOMES = {
     "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
     "engine.errors": (
         "BadInputError ConflictError CorruptRunError EngineError IllegalTransitionError"
-        " PermanentModelError RefusedError StoreError TransientModelError UnknownRunError"
+        " NotExecuted PermanentModelError RefusedError RunBusy StoreError TransientModelError"
+        " UnknownRunError"
     ),
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",

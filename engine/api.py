@@ -1,45 +1,49 @@
 """The engine: the one place that wires stores, models, log and runtime together."""
 
-import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 from engine.catalogue import check_address, heads, open_store
 from engine.codec.checkpoints import decode_checkpoint
 from engine.core.accept import accept
-from engine.core.commands import Abort, Approve, Command, Deny, Start
+from engine.core.commands import Abort, AcceptChanges, Answer, Approve, Deny, Start
 from engine.core.events import Recorded
 from engine.core.run import Checkpoint, PendingApproval, Run
-from engine.core.states import ENDED, State
+from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
-    ConflictError,
+    CorruptRunError,
     DefinitionError,
     EngineError,
+    RunTooNewError,
     UnknownRunError,
     UnknownWorkflowError,
 )
 from engine.ports import Clock, Closeable, Logger, Store
 from engine.runtime.clock import SystemClock
-from engine.runtime.commit import commit, settle_log
-from engine.runtime.draft import Draft, load, load_journal
-from engine.runtime.drive import Driver
+from engine.runtime.host import Host
+from engine.runtime.load import load_journal
 from engine.runtime.telemetry import Telemetry
+from engine.runtime.verify import faults
+from engine.runtime.worker import Worker
 
 LogTarget = str | Path | Logger
 
 _ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for each other
 _PAGE = 500
+_LOG = logging.getLogger("waystation")
 
 
 class Engine:
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
-    run, and CorruptRunError where what is stored of it does not hold together.
+    run, CorruptRunError where what is stored of it does not hold together, and
+    RunTooNewError where a newer program wrote it. StoreError means that the step
+    was not taken, and that the run goes on from where it was once the cause is gone.
     """
 
     def __init__(
@@ -61,10 +65,8 @@ class Engine:
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
         self._log_wanted = _several(log)
         self._workflows = _by_name(workflows)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._store: Store | None = None
-        self._entered = self._listening = False
-        self._telemetry = Telemetry(())
+        self._opened: tuple[Store, Telemetry, Host] | None = None
+        self._entered = False
 
     async def __aenter__(self) -> Self:
         """The engine; store and log are opened when first used. BadStoreUrlError for no store."""
@@ -80,13 +82,15 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         """Close the log, the models, and the store if the engine opened it."""
-        self._telemetry.close()
         for model in (self._model, *(one.model for one in self._workflows.values())):
             if isinstance(model, Closeable):
                 await model.aclose()
-        if self._store is not None and isinstance(self._store_wanted, str):
-            await self._store.close()
-        self._store, self._entered, self._listening = None, False, False
+        if self._opened is not None:
+            store, telemetry, _ = self._opened
+            telemetry.close()
+            if isinstance(self._store_wanted, str):
+                await store.close()
+        self._opened, self._entered = None, False
 
     async def start(self, workflow: str, message: str, run_id: str | None = None) -> Run:
         """A new run, driven until it waits for a person or has ended.
@@ -95,48 +99,94 @@ class Engine:
         given a random one of 12. Raises UnknownWorkflowError, BadInputError for an
         empty message or a bad id, RunExistsError.
         """
-        wanted = _new_id() if run_id is None else run_id
-        declared, command = self._workflow(workflow), Start(run_id=wanted, message=message)
-        self._model_of(declared)
-        accept(None, declared, command)  # what makes no sense opens no store
-        draft = await load(self._open_store, wanted)
-        draft.record(accept(draft.run, declared, command), self._clock.now())
-        await commit(draft, self._open_store, self._telemetry)
-        return await self._drive(draft)
+        command = self._start(workflow, message, run_id)
+        return await self._host.start(workflow, command)
 
-    async def resume(self, run_id: str) -> Run:
-        """The run, driven on from where it stopped until it waits for a person or has ended."""
-        return await self._drive(await self._load(run_id))
+    async def submit(self, workflow: str, message: str, run_id: str | None = None) -> Run:
+        """A new run, durable, which is left to a worker; raises as `start`."""
+        command = self._start(workflow, message, run_id)
+        return (await self._host.submit(workflow, command)).live
+
+    async def resume(self, run_id: str, *, wait: bool = False) -> Run:
+        """The run, driven on from where it stopped until it waits for a person or has ended.
+
+        Raises RunBusy, naming the owner, where somebody else drives it; with `wait` it
+        waits for them first.
+        """
+        return await self._host.resume(run_id, wait=wait)
+
+    def worker(self, concurrency: int = 16) -> Worker:
+        """What drives every run of these workflows that is ready, so many at once.
+
+        Raises BadInputError for a concurrency below 1.
+        """
+        return Worker(self._host, list(self._workflows), concurrency)
 
     async def approve(
-        self, run_id: str, call_id: str | None = None, *, by: str, note: str | None = None
+        self,
+        run_id: str,
+        call_id: str | None = None,
+        *,
+        by: str,
+        note: str | None = None,
+        retry: bool = False,
     ) -> Run:
         """The run, after one call was allowed and the run driven on.
 
-        `call_id` may be left out while only one call waits. Raises RefusedError where
-        none waits, AmbiguousCallError naming them where several do, UnknownCallError.
+        `call_id` may be left out while only one call waits. A call in doubt needs
+        `retry`, which runs it again, under the same idempotency key. Where somebody
+        else drives the run, it is they who go on with it. Raises RefusedError where no
+        call waits, AmbiguousCallError naming them where several do, UnknownCallError.
         """
-        return await self._tell(run_id, Approve(call_id=call_id, by=by, note=note))
+        command = Approve(call_id=call_id, by=by, note=note, retry=retry)
+        return await self._host.tell(run_id, command)
 
     async def deny(
         self, run_id: str, call_id: str | None = None, *, by: str, reason: str | None = None
     ) -> Run:
-        """The run, after one call was refused (the model reads `reason`); raises as `approve`."""
-        return await self._tell(run_id, Deny(call_id=call_id, by=by, reason=reason))
+        """The run, after one call was refused, or given up where it was in doubt.
+
+        The model reads `reason`. Raises as `approve`.
+        """
+        return await self._host.tell(run_id, Deny(call_id=call_id, by=by, reason=reason))
+
+    async def answer(
+        self,
+        run_id: str,
+        call_id: str | None = None,
+        *,
+        by: str,
+        result: str,
+        note: str | None = None,
+    ) -> Run:
+        """The run, after a person said what came of one call, and the run was driven on.
+
+        The tool is not run; the model reads `result` as what it returned. Raises as
+        `approve`.
+        """
+        command = Answer(call_id=call_id, by=by, result=result, note=note)
+        return await self._host.tell(run_id, command)
+
+    async def accept_changes(self, run_id: str, *, by: str) -> Run:
+        """The run, driven on under today's code after a person accepted that it has changed.
+
+        Raises RefusedError where no call waits for that.
+        """
+        return await self._host.tell(run_id, AcceptChanges(by=by))
 
     async def abort(self, run_id: str, *, by: str, reason: str | None = None) -> Run:
         """The run, Aborted; raises RefusedError where it has ended already."""
-        return await self._tell(run_id, Abort(by=by, reason=reason))
+        return await self._host.tell(run_id, Abort(by=by, reason=reason))
 
     async def run(self, run_id: str) -> Run:
         """The run as it is stored."""
-        return (await self._load(run_id)).live
+        return (await self._host.load(run_id)).live
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
         """The run's events, oldest first, their digest chain verified."""
-        _, events = await load_journal(self._open_store, run_id)
+        _, events = await load_journal(self._host.store, run_id)
         if not events:
-            raise _unknown(run_id)
+            raise UnknownRunError(f"there is no run {run_id!r} in this store")
         return events
 
     async def runs(
@@ -148,95 +198,81 @@ class Engine:
     ) -> list[Checkpoint]:
         """At most `limit` runs without their transcripts, the newest first.
 
-        `after` is the last run of the page before. Raises BadInputError for an
-        unknown state or run, or a limit below 1.
+        `after` is the last run of the page before. Runs whose checkpoint cannot be
+        read are left out, with a warning to the `waystation` logger. Raises
+        BadInputError for an unknown state or run, or a limit below 1.
         """
-        found = await heads(
-            self._open_store, state=state, workflow=workflow, limit=limit, after=after
-        )
-        return [decode_checkpoint(head.checkpoint) for head in found]
+        page, _ = await self._page(state=state, workflow=workflow, limit=limit, after=after)
+        return page
 
     async def pending(self) -> list[PendingApproval]:
-        """Every open approval with its run, the oldest first."""
+        """Every open approval with its run, the oldest first; see `runs` for damaged ones."""
         found: list[PendingApproval] = []
         after: str | None = None
-        while page := await self.runs(state=State.AwaitingApproval, limit=_PAGE, after=after):
+        while True:
+            page, after = await self._page(state=State.AwaitingApproval, limit=_PAGE, after=after)
             found += [
                 PendingApproval(run_id=run.id, workflow=run.workflow, **dict(approval))
                 for run in page
                 for approval in run.approvals
             ]
-            after = page[-1].id
-        return sorted(found, key=lambda approval: approval.requested_at)
+            if after is None:
+                return sorted(found, key=lambda approval: approval.requested_at)
 
-    async def _tell(self, run_id: str, command: Command) -> Run:
-        """Accept a command, make it durable, and drive on; re-read where somebody was faster."""
-        while True:
-            draft = await self._load(run_id)
-            workflow = self._workflow(draft.live.workflow)
-            draft.record(accept(draft.run, workflow, command), self._clock.now())
-            if draft.live.state not in ENDED:
-                self._model_of(workflow)  # a verdict that could not be driven on is not taken
+    async def damaged(self) -> dict[str, str]:
+        """What is wrong with each run that does not hold together, by the run's id.
+
+        Every journal is read and verified; a fault of the file itself comes under "".
+        """
+        return {run_id: words async for run_id, words in faults(self._host.store)}
+
+    async def _page(
+        self,
+        *,
+        state: State | str | None,
+        workflow: str | None = None,
+        limit: int,
+        after: str | None,
+    ) -> tuple[list[Checkpoint], str | None]:
+        """The readable checkpoints of a page, and the run to go on after, if any is left."""
+        store = self._host.store
+        rows = await heads(store, state=state, workflow=workflow, limit=limit, after=after)
+        page: list[Checkpoint] = []
+        for row in rows:
             try:
-                await commit(draft, self._open_store, self._telemetry)
-            except ConflictError:
-                continue
-            return await self._drive(draft)
+                page.append(decode_checkpoint(row.checkpoint))
+            except (CorruptRunError, RunTooNewError) as error:
+                _LOG.warning("run %s is left out: %s", row.run_id, error)
+        return page, rows[-1].run_id if rows else None
 
-    async def _drive(self, draft: Draft) -> Run:
-        """Drive the run; where somebody else has moved it on, go on from what they left."""
-        run_id = draft.live.id
-        async with self._locks.setdefault(run_id, asyncio.Lock()):
-            head = await self._open_store.head(run_id)
-            if head is None or head.seq != draft.live.seq:
-                draft = await self._load(run_id)
-            while draft.live.state not in ENDED:
-                try:
-                    await self._driver(draft.live.workflow).drive(draft)
-                except ConflictError:
-                    draft = await self._load(run_id)
-                else:
-                    return draft.live
-            await settle_log(draft, self._open_store, self._telemetry)
-            return draft.live
-
-    async def _load(self, run_id: str) -> Draft:
-        draft = await load(self._open_store, run_id)
-        if draft.run is None:
-            raise _unknown(run_id)
-        return draft
-
-    def _driver(self, name: str) -> Driver:
-        workflow, store = self._workflow(name), self._open_store
-        return Driver(workflow, self._model_of(workflow), store, self._telemetry, self._clock)
-
-    def _model_of(self, workflow: Workflow) -> ModelClient:
-        model = self._model or workflow.model
-        if model is None:
-            raise DefinitionError(
-                f"workflow {workflow.name} has no model of its own: give the engine one "
-                "(for the command, set OPENAI_API_KEY)"
-            )
-        return model
-
-    def _workflow(self, name: str) -> Workflow:
-        if name not in self._workflows:
+    def _start(self, workflow: str, message: str, run_id: str | None) -> Start:
+        """The command to start; what makes no sense opens no store."""
+        if workflow not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
-            raise UnknownWorkflowError(f"there is no workflow {name!r}; there are: {known}")
-        return self._workflows[name]
+            raise UnknownWorkflowError(f"there is no workflow {workflow!r}; there are: {known}")
+        command = Start(run_id=_new_id() if run_id is None else run_id, message=message)
+        accept(None, self._workflows[workflow], command)
+        return command
 
     @property
-    def _open_store(self) -> Store:
-        """The store, opened with the log when it is first needed."""
+    def _host(self) -> Host:
+        """What drives runs; store and log are opened when it is first needed."""
         if not self._entered:
             raise EngineError("the engine is not open; use it as `async with Engine(...)`")
-        if self._store is None:
-            wanted = self._store_wanted
-            self._store = open_store(wanted) if isinstance(wanted, str) else wanted
-        if not self._listening:
-            self._telemetry = Telemetry(self._log_wanted)
-            self._listening = True
-        return self._store
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened[2]
+
+    def _open(self) -> tuple[Store, Telemetry, Host]:
+        wanted = self._store_wanted
+        telemetry = Telemetry(self._log_wanted)
+        try:
+            store = open_store(wanted) if isinstance(wanted, str) else wanted
+        except EngineError:
+            telemetry.close()
+            raise
+        host = Host(store, telemetry, self._clock, self._workflows, self._model)
+        return store, telemetry, host
 
 
 def _new_id() -> str:
@@ -266,7 +302,3 @@ def _by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
             raise DefinitionError(f"two workflows are named {workflow.name}")
         named[workflow.name] = workflow
     return named
-
-
-def _unknown(run_id: str) -> UnknownRunError:
-    return UnknownRunError(f"there is no run {run_id!r} in this store")

@@ -57,6 +57,18 @@ class CorruptRunError(EngineError):
     """What is stored of the run does not hold together; the run is refused."""
 
 
+class RunTooNewError(EngineError):
+    """The run was written by a newer Waystation; it was left untouched."""
+
+
+class RunBusy(EngineError):  # noqa: N818 # the field's own word
+    """Somebody else drives the run."""
+
+
+class NotExecuted(EngineError):  # noqa: N818 # what a tool says, rather than what went wrong
+    """Raised by a tool: the call did nothing, for certain; it may be made again."""
+
+
 class StoreError(EngineError):
     """The store cannot be used."""
 

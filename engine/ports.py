@@ -1,6 +1,6 @@
 """The outside, as a few small protocols, and the rows that a store keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from engine.core.states import State
 
 if TYPE_CHECKING:
+    from engine.core.context import Transaction
     from engine.core.workflow import ModelClient
 
-__all__ = ["Append", "Clock", "Closeable", "Entry", "Head", "Logger", "ModelClient", "Store"]
+__all__ = [
+    "Append",
+    "Checkable",
+    "Clock",
+    "Closeable",
+    "Entry",
+    "Head",
+    "Lease",
+    "Logger",
+    "ModelClient",
+    "Store",
+    "Transactional",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +38,45 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may drive a run: nobody, where `owner` is empty.
+
+    `epoch` counts the drivers that the run has had; `expires` is in microseconds
+    since 1970 UTC.
+    """
+
+    owner: str = ""
+    epoch: int = 0
+    expires: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """A run's own row: where it is, its checkpoint, and up to which seq it was logged."""
+    """A run's own row: where it is, its checkpoint, and up to which seq it was logged.
+
+    `state` is text, as a damaged row may hold anything. `ready_at`, in microseconds
+    since 1970 UTC, is from when on there is something to drive; None while there is
+    not. `tries` counts the drivers that took the run up since it last moved.
+    """
 
     run_id: str
     workflow: str
-    state: State
+    state: str
     seq: int
     logged: int
     checkpoint: bytes
+    ready_at: int | None = None
+    lease: Lease = Lease()
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What one commit adds to a run: the entries after `expected`, and the row as it then is."""
+    """What one commit adds to a run: the entries after `expected`, and the row as it then is.
+
+    The lease in `head` is the one that the writer knows; it becomes the row's own
+    only with the run's first entries.
+    """
 
     expected: int
     entries: tuple[Entry, ...]
@@ -46,13 +84,16 @@ class Append:
 
 
 class Store(Protocol):
-    """Journals and their checkpoints. What `append` has returned from is durable."""
+    """Journals and their checkpoints. What `append` has returned from is durable.
+
+    Leases and marks need not outlive a power cut: no driver outlives it either.
+    """
 
     async def append(self, addition: Append) -> None:
         """Nothing, once it is durable.
 
         Raises ConflictError, and changes nothing, where the run's newest seq is not
-        `addition.expected` (0: there is no such run).
+        `addition.expected` (0: there is no such run), or its epoch is another.
         """
         ...
 
@@ -75,8 +116,37 @@ class Store(Protocol):
         """At most `limit` rows, the newest run first, of those begun before the run `after`."""
         ...
 
+    async def ready(
+        self, *, now: int, workflows: Sequence[str], tries: int, limit: int
+    ) -> Sequence[Head]:
+        """At most `limit` rows that nobody drives and that are ready `now`, the oldest first.
+
+        Only of these workflows, and only those taken up fewer than `tries` times in vain.
+        """
+        ...
+
+    async def leased(self) -> Sequence[Head]:
+        """The rows that somebody drives, or drove when it died."""
+        ...
+
+    async def owed(self, limit: int) -> Sequence[Head]:
+        """At most `limit` rows that nobody drives and whose log lines are not all written."""
+        ...
+
+    async def claim(self, run_id: str, seen: Lease, lease: Lease) -> bool:
+        """Whether `lease` has taken the place of `seen`, which nobody changed meanwhile."""
+        ...
+
+    async def renew(self, owner: str, expires: int) -> None:
+        """Nothing; every lease of `owner` now lasts until `expires`."""
+        ...
+
+    async def release(self, run_id: str, lease: Lease, *, moved: bool) -> None:
+        """Nothing; ends the lease, if it is the run's. `moved` where it was not held in vain."""
+        ...
+
     async def mark_logged(self, run_id: str, seq: int) -> None:
-        """Nothing; remembers that the run was logged up to `seq`. Need not outlive a power cut."""
+        """Nothing; remembers that the run was logged up to `seq`."""
         ...
 
     async def close(self) -> None:
@@ -84,15 +154,44 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class Transactional(Protocol):
+    """A store in whose transactions a tool can write."""
+
+    async def transact(self, work: "Callable[[Transaction], Append]") -> None:
+        """Nothing, once all that `work` wrote is durable together with what it says to append.
+
+        Raises as Store.append, and then nothing was written.
+        """
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A store that can look at itself as a whole."""
+
+    async def faults(self) -> Sequence[str]:
+        """What is wrong with the store itself, or with rows that belong to no run."""
+        ...
+
+
 class Clock(Protocol):
     """The time."""
 
     def now(self) -> datetime:
-        """The time now, in UTC."""
+        """The time now, in UTC; it may be set back or on."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never set back or on."""
         ...
 
     async def sleep_until(self, at: datetime) -> None:
         """Nothing, once it is `at`."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Nothing, after so many seconds."""
         ...
 
 

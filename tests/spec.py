@@ -33,7 +33,14 @@ def pay(order: str, amount: float = 5.0) -> str:
 
 
 WORKFLOW = Workflow(name="shop", instructions="Help.", tools=(look, pay))
-STARTED = ev.RunStarted(run_id="r1", workflow="shop", instructions="Help.", message="Hello")
+STARTED = ev.RunStarted(
+    run_id="r1",
+    workflow="shop",
+    instructions="Help.",
+    message="Hello",
+    definition=WORKFLOW.definition,
+    tools=WORKFLOW.schemas,
+)
 
 
 def asks(*calls: tuple[str, str], turn: int = 1) -> ev.ToolsRequested:
@@ -68,9 +75,10 @@ class Given:
     def limited(self, **limits: int) -> Self:
         """The same under other limits."""
         limited = Limits(**limits)
-        return self.under(
-            Workflow(name="shop", instructions="Help.", tools=WORKFLOW.tools, limits=limited)
-        )
+        workflow = Workflow(name="shop", instructions="Help.", tools=WORKFLOW.tools, limits=limited)
+        assert self.run is not None
+        self.run = self.run.model_copy(update={"definition": workflow.definition})
+        return self.under(workflow)
 
     def later(self, seconds: float) -> Self:
         """The same some time later."""

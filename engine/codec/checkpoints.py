@@ -3,18 +3,63 @@
 import orjson
 from pydantic import ValidationError
 
+from engine.codec.versions import CHECKPOINT_SCHEMA
 from engine.core.run import Checkpoint
-from engine.errors import CorruptRunError
+from engine.errors import CorruptRunError, RunTooNewError
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The checkpoint as JSON, every field of it, so that a list can show it as it is."""
-    return orjson.dumps(checkpoint.model_dump(mode="json"))
+    """The checkpoint as JSON, every field of it, so that a list can show it as it is.
+
+    `schema` is the version of its shape; the first one did not say so.
+    """
+    fields = checkpoint.model_dump(mode="json")
+    return orjson.dumps({"schema": CHECKPOINT_SCHEMA, **fields})
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:
-    """The checkpoint again; CorruptRunError where the bytes are none."""
+    """The checkpoint again; what an older version did not have takes its default.
+
+    Raises RunTooNewError for a newer version, CorruptRunError where the bytes are none.
+    """
     try:
-        return Checkpoint.model_validate_json(data)
+        fields = _fields(data)
+        fields.pop("schema", None)
+        return Checkpoint.model_validate(fields)
     except ValidationError as error:
         raise CorruptRunError("a checkpoint cannot be read") from error
+
+
+def agrees(data: bytes, checkpoint: Checkpoint) -> bool:
+    """Whether the bytes are that checkpoint, as far as the version that wrote them knew it.
+
+    Raises RunTooNewError and CorruptRunError as `decode_checkpoint`.
+    """
+    stored = _fields(data)
+    now = orjson.loads(encode_checkpoint(checkpoint))
+    if stored.get("schema") == CHECKPOINT_SCHEMA:
+        return bool(stored == now)
+    return _within(stored, now)
+
+
+def _fields(data: bytes) -> dict[str, object]:
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise CorruptRunError("a checkpoint cannot be read") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("schema", 1), int):
+        raise CorruptRunError("a checkpoint cannot be read")
+    if fields.get("schema", 1) > CHECKPOINT_SCHEMA:
+        raise RunTooNewError("its checkpoint is from a newer Waystation than this one")
+    return fields
+
+
+def _within(old: object, new: object) -> bool:
+    """Whether `new` says all that `old` says, and perhaps more about each thing."""
+    match old, new:
+        case dict(), dict():
+            return all(key in new and _within(value, new[key]) for key, value in old.items())
+        case list(), list():
+            return len(old) == len(new) and all(map(_within, old, new))
+        case _:
+            return old == new

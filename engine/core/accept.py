@@ -5,7 +5,7 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.clean import clean_text
-from engine.core.commands import Abort, Approve, Command, Deny, Start
+from engine.core.commands import Abort, AcceptChanges, Answer, Approve, Command, Deny, Start
 from engine.core.found import found_so_far
 from engine.core.run import Approval, Run
 from engine.core.states import ENDED
@@ -33,31 +33,73 @@ def accept(run: Run | None, workflow: Workflow, command: Command) -> tuple[ev.Ev
         raise RefusedError("the run has not been started")
     match command:
         case Approve():
-            open_one = _open(run, command.call_id, "approve")
-            return (
-                ev.ApprovalGranted(
-                    approval_id=open_one.approval_id,
-                    call_id=open_one.call_id,
-                    digest=open_one.digest,
-                    by=_named(command.by),
-                    note=command.note,
-                ),
-            )
+            return (_grant(run, command),)
         case Deny():
-            open_one = _open(run, command.call_id, "deny")
-            return (
-                ev.ApprovalDenied(
-                    approval_id=open_one.approval_id,
-                    call_id=open_one.call_id,
-                    digest=open_one.digest,
-                    by=_named(command.by),
-                    reason=command.reason,
-                ),
-            )
+            return (_deny(run, command),)
+        case Answer():
+            return (_answer(run, command),)
+        case AcceptChanges():
+            return _accept_changes(run, command)
         case Abort():
             return _abort(run, command)
         case other:
             assert_never(other)
+
+
+def _grant(run: Run, command: Approve) -> ev.ApprovalGranted:
+    asked = _open(run, command.call_id, "approve")
+    if asked.kind == "changed":
+        raise RefusedError(
+            f"{asked.reason}; accept the changes (resume --accept-changes), answer, or deny"
+        )
+    if asked.kind == "in_doubt" and not command.retry:
+        raise RefusedError(
+            f"it is not known whether {asked.tool} happened ({asked.reason}); "
+            "say that it shall run again (--retry), answer with its result, or deny"
+        )
+    if asked.kind == "tool_call" and command.retry:
+        raise RefusedError(f"{asked.tool} is not in doubt, so there is nothing to retry")
+    return _granted(asked, command.by, command.note)
+
+
+def _granted(asked: Approval, by: str, note: str | None = None) -> ev.ApprovalGranted:
+    return ev.ApprovalGranted(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=_named(by),
+        note=note,
+    )
+
+
+def _deny(run: Run, command: Deny) -> ev.ApprovalDenied:
+    asked = _open(run, command.call_id, "deny")
+    return ev.ApprovalDenied(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=_named(command.by),
+        reason=command.reason,
+    )
+
+
+def _answer(run: Run, command: Answer) -> ev.ApprovalAnswered:
+    asked = _open(run, command.call_id, "answer")
+    return ev.ApprovalAnswered(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=_named(command.by),
+        content=command.result,
+        note=command.note,
+    )
+
+
+def _accept_changes(run: Run, command: AcceptChanges) -> tuple[ev.Event, ...]:
+    changed = [one for one in run.approvals if one.kind == "changed"]
+    if not changed:
+        raise RefusedError(f"run {run.id} waits for no one to accept changes")
+    return tuple(_granted(one, command.by) for one in changed)
 
 
 def _start(run: Run | None, workflow: Workflow, command: Start) -> tuple[ev.Event, ...]:
@@ -75,6 +117,8 @@ def _start(run: Run | None, workflow: Workflow, command: Start) -> tuple[ev.Even
             workflow=workflow.name,
             instructions=workflow.instructions,
             message=command.message,
+            definition=workflow.definition,
+            tools=workflow.schemas,
         ),
     )
 

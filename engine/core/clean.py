@@ -1,4 +1,4 @@
-"""Text that any file and wire can hold: each lone surrogate becomes U+FFFD."""
+"""Text that any file and wire can hold."""
 
 from typing import TYPE_CHECKING
 
@@ -7,8 +7,16 @@ if TYPE_CHECKING:
 
 
 def clean_text(text: str) -> str:
-    """The text without lone surrogates."""
+    """The text with U+FFFD in the place of each lone surrogate."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def error_words(error: BaseException) -> str:
+    """What an exception says, even one that cannot say it."""
+    try:
+        return clean_text(f"{type(error).__name__}: {error}")
+    except BaseException:  # noqa: BLE001 # a tool's own __str__ may do anything
+        return type(error).__name__
 
 
 def clean_value(value: "JsonValue") -> "JsonValue":

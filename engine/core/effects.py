@@ -22,6 +22,13 @@ class CallTools:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Look up what came of these starts, whose results are lost."""
+
+    starts: tuple[ToolStarted, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Note down what follows from the run as it is; nothing outside happens."""
 
@@ -35,4 +42,4 @@ class Park:
     until: datetime | None = None
 
 
-Effect = CallModel | CallTools | Record | Park
+Effect = CallModel | CallTools | Reconcile | Record | Park

@@ -18,6 +18,19 @@ class RunStarted(Shape):
     workflow: str
     instructions: str
     message: str
+    definition: str
+    tools: dict[str, str]
+
+
+class WorkflowChanged(Shape):
+    """The run goes on under a workflow that is declared otherwise than the one before.
+
+    `definition` is its digest, `tools` has the digest of each tool's schema.
+    """
+
+    kind: Literal["workflow_changed"] = "workflow_changed"
+    definition: str
+    tools: dict[str, str]
 
 
 class _ModelReplied(Shape):
@@ -49,7 +62,10 @@ class ModelFailed(Shape):
 
 
 class ToolStarted(Shape):
-    """The intent: this tool is about to run with exactly these arguments."""
+    """The intent: this tool is about to run with exactly these arguments.
+
+    `epoch` is the lease of the driver that starts it.
+    """
 
     kind: Literal["tool_started"] = "tool_started"
     call_id: str
@@ -58,20 +74,54 @@ class ToolStarted(Shape):
     attempt: int = 1
     idempotency_key: str
     approval_id: str | None = None
+    epoch: int = 0
 
 
 class ToolReturned(Shape):
-    """The tool ran to its end; `content` is the text that the model reads."""
+    """The tool ran to its end; `content` is the text that the model reads.
+
+    `reconciled` where that was looked up later, as the result itself was lost.
+    """
 
     kind: Literal["tool_returned"] = "tool_returned"
     call_id: str
     content: str
+    reconciled: bool = False
 
 
 class ToolFailed(Shape):
     """The call was refused before it ran, or the tool raised; the model reads `error`."""
 
     kind: Literal["tool_failed"] = "tool_failed"
+    call_id: str
+    error: str
+
+
+class ToolNotExecuted(Shape):
+    """It is certain that the call did nothing; it may be started again from `retry_at` on."""
+
+    kind: Literal["tool_not_executed"] = "tool_not_executed"
+    call_id: str
+    error: str
+    retry_at: datetime
+
+
+class ToolInterrupted(Shape):
+    """The call broke off, and it is not known whether it happened.
+
+    A tool that may be repeated can be started again from `retry_at` on.
+    """
+
+    kind: Literal["tool_interrupted"] = "tool_interrupted"
+    call_id: str
+    error: str
+    retry_at: datetime
+
+
+class ReconcileFailed(Shape):
+    """It could not be looked up whether a call in doubt happened."""
+
+    kind: Literal["reconcile_failed"] = "reconcile_failed"
     call_id: str
     error: str
 
@@ -83,7 +133,7 @@ class ToolsSettled(Shape):
 
 
 class ApprovalRequested(Shape):
-    """The run asks a person about one exact action, named by `digest`."""
+    """The run asks a person about one exact action, named by `digest`; `reason` says why."""
 
     kind: Literal["approval_requested"] = "approval_requested"
     approval_id: str
@@ -92,6 +142,7 @@ class ApprovalRequested(Shape):
     tool: str
     arguments: Arguments
     digest: str
+    reason: str | None = None
 
 
 class ApprovalGranted(Shape):
@@ -116,6 +167,18 @@ class ApprovalDenied(Shape):
     reason: str | None = None
 
 
+class ApprovalAnswered(Shape):
+    """A person says what came of the call; the model reads `content` as its result."""
+
+    kind: Literal["approval_answered"] = "approval_answered"
+    approval_id: str
+    call_id: str
+    digest: str
+    by: str
+    content: str
+    note: str | None = None
+
+
 class ApprovalsSettled(Shape):
     """Nothing is left to ask a person."""
 
@@ -135,18 +198,27 @@ class RunAborted(Shape):
     found: str | None = None
 
 
-Event = Annotated[
-    RunStarted
-    | ToolsRequested
-    | ModelAnswered
-    | ModelFailed
-    | ToolStarted
+CallEvent = (
+    ToolStarted
     | ToolReturned
     | ToolFailed
-    | ToolsSettled
+    | ToolNotExecuted
+    | ToolInterrupted
+    | ReconcileFailed
     | ApprovalRequested
     | ApprovalGranted
     | ApprovalDenied
+    | ApprovalAnswered
+)
+
+Event = Annotated[
+    RunStarted
+    | WorkflowChanged
+    | ToolsRequested
+    | ModelAnswered
+    | ModelFailed
+    | CallEvent
+    | ToolsSettled
     | ApprovalsSettled
     | RunAborted,
     Field(discriminator="kind"),

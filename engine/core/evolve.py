@@ -1,15 +1,15 @@
 """The only way a run comes to be: events, folded. The same live, on resume and on replay."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.machine import next_state
-from engine.core.messages import Message, ToolResult
-from engine.core.run import Approval, Call, CallStatus, Run
+from engine.core.messages import Message
+from engine.core.moves import Changes, ask, fail, grant, move, settle
+from engine.core.run import Call, Run
 from engine.errors import CorruptRunError
-
-Changes = dict[str, object]
 
 
 def fold(journal: Iterable[ev.Recorded], run: Run | None = None) -> Run | None:
@@ -56,54 +56,87 @@ def _born(recorded: ev.Recorded) -> Run:
             Message(role="system", content=event.instructions),
             Message(role="user", content=event.message),
         ),
+        definition=event.definition,
+        tools=event.tools,
     )
 
 
-def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911, PLR0912 # a case an event
+def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: PLR0911 # a case an event
     match recorded.event:
         case ev.RunStarted():
             raise CorruptRunError(f"run {run.id}: it starts twice")
+        case ev.WorkflowChanged() as event:
+            return {"definition": event.definition, "tools": event.tools}
         case ev.ToolsRequested() | ev.ModelAnswered() as event:
             return _replied(run, event)
         case ev.ModelFailed() as event:
             return {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
-        case ev.ToolStarted() as event:
-            return _call(
-                run, event.call_id, "started", attempt=event.attempt, arguments=event.arguments
-            )
-        case ev.ToolReturned() as event:
-            return _settle(run, event.call_id, event.content)
-        case ev.ToolFailed() as event:
-            return _settle(run, event.call_id, event.error, is_error=True)
         case ev.ToolsSettled():
             return {"messages": run.messages + _in_model_order(run), "calls": (), "results": ()}
-        case ev.ApprovalRequested() as event:
-            return _ask(run, event, recorded)
-        case ev.ApprovalGranted() as event:
-            return _close(run, event.approval_id) | _call(
-                run, event.call_id, "granted", approval_id=event.approval_id, digest=event.digest
-            )
-        case ev.ApprovalDenied() as event:
-            return _close(run, event.approval_id) | _settle(
-                run, event.call_id, denial(event.reason), is_error=True
-            )
         case ev.ApprovalsSettled():
             return {}
         case ev.RunAborted() as event:
-            return {
-                "reason": event.reason,
-                "limit": event.limit,
-                "found": event.found,
-                "approvals": (),
-                "retry_at": None,
-            }
+            return _aborted(event)
+        case event:
+            return _of_a_call(run, event, recorded.at)
+
+
+def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # noqa: PLR0911 # a case an event
+    match event:
+        case ev.ToolStarted():
+            return _started(run, event, at)
+        case ev.ToolReturned():
+            return settle(run, event.call_id, event.content)
+        case ev.ToolFailed():
+            return settle(run, event.call_id, event.error, is_error=True)
+        case ev.ToolNotExecuted() | ev.ToolInterrupted():
+            return fail(run, event)
+        case ev.ReconcileFailed():
+            return move(run, event.call_id, "interrupted", error=event.error, reconciled=True)
+        case ev.ApprovalRequested():
+            return ask(run, event, at)
+        case ev.ApprovalGranted():
+            return grant(run, event)
+        case ev.ApprovalDenied():
+            kind = run.approval(event.approval_id).kind
+            words = denial(event.reason, in_doubt=kind == "in_doubt")
+            return settle(run, event.call_id, words, event.approval_id, is_error=True)
+        case ev.ApprovalAnswered():
+            return settle(run, event.call_id, event.content, event.approval_id)
         case other:
             assert_never(other)
 
 
-def denial(reason: str | None) -> str:
-    """What the model reads where a person refused a call."""
-    return f"Denied by a person: {reason}" if reason else "Denied by a person, without a reason."
+def denial(reason: str | None, *, in_doubt: bool = False) -> str:
+    """What the model reads where a person refused a call, or gave up on one in doubt."""
+    said = "Denied by a person"
+    if in_doubt:
+        said = "It is not known whether this call happened; a person gave up on it"
+    return f"{said}: {reason}" if reason else f"{said}, without a reason."
+
+
+def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
+    return move(
+        run,
+        event.call_id,
+        "started",
+        attempt=event.attempt,
+        arguments=event.arguments,
+        started_at=run.call(event.call_id).started_at or at,
+        error=None,
+        retry_at=None,
+        reconciled=False,
+    )
+
+
+def _aborted(event: ev.RunAborted) -> Changes:
+    return {
+        "reason": event.reason,
+        "limit": event.limit,
+        "found": event.found,
+        "approvals": (),
+        "retry_at": None,
+    }
 
 
 def _replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered) -> Changes:
@@ -120,37 +153,6 @@ def _replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered) -> Changes:
         "failure": None,
         "retry_at": None,
     }
-
-
-def _call(run: Run, call_id: str, status: CallStatus, **changes: object) -> Changes:
-    changed = run.call(call_id).model_copy(update={"status": status, **changes})
-    return {"calls": tuple(changed if call.id == call_id else call for call in run.calls)}
-
-
-def _settle(run: Run, call_id: str, content: str, *, is_error: bool = False) -> Changes:
-    result = ToolResult(call_id=call_id, content=content, is_error=is_error)
-    return _call(run, call_id, "settled") | {"results": (*run.results, result)}
-
-
-def _ask(run: Run, event: ev.ApprovalRequested, recorded: ev.Recorded) -> Changes:
-    approval = Approval(
-        approval_id=event.approval_id,
-        kind=event.approval_kind,
-        call_id=event.call_id,
-        tool=event.tool,
-        arguments=event.arguments,
-        digest=event.digest,
-        requested_at=recorded.at,
-    )
-    waiting = _call(run, event.call_id, "waiting", approval_id=None, digest=None)
-    return waiting | {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
-
-
-def _close(run: Run, approval_id: str) -> Changes:
-    left = tuple(one for one in run.approvals if one.approval_id != approval_id)
-    if len(left) == len(run.approvals):
-        raise KeyError(approval_id)
-    return {"approvals": left}
 
 
 def _in_model_order(run: Run) -> tuple[Message, ...]:

@@ -1,5 +1,6 @@
 """What a run is after its newest event."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -9,11 +10,15 @@ from engine.core.states import ApprovalKind, State
 
 _Named = TypeVar("_Named", "Call", ToolCall)
 
-CallStatus = Literal["requested", "waiting", "granted", "started", "settled"]
+CallStatus = Literal["requested", "waiting", "granted", "started", "interrupted", "settled"]
 
 
 class Call(Shape):
-    """One tool call of the current turn, and how far it has come."""
+    """One tool call of the current turn, and how far it has come.
+
+    Found `started` or `interrupted`, it is in doubt. `error` is why its last attempt
+    came to nothing; the next one may begin at `retry_at`.
+    """
 
     id: str
     tool: str
@@ -22,6 +27,11 @@ class Call(Shape):
     approval_id: str | None = None
     digest: str | None = None
     arguments: Arguments | None = None  # what it was last started with
+    started_at: datetime | None = None  # for the first time
+    error: str | None = None
+    retry_at: datetime | None = None
+    reconciled: bool = False  # looked up since its last start, in vain
+    accepted: str | None = None  # the digest of the changed action that a person accepted
 
 
 class Approval(Shape):
@@ -33,6 +43,7 @@ class Approval(Shape):
     tool: str
     arguments: Arguments
     digest: str
+    reason: str | None = None
     requested_at: datetime
 
 
@@ -67,14 +78,26 @@ class Checkpoint(Shape):
 
 
 class Run(Checkpoint):
-    """The whole run: its checkpoint, its transcript, and the results of the open turn."""
+    """The whole run: its checkpoint, its transcript, and the results of the open turn.
+
+    `definition` and `tools` are the digests of the workflow that it runs under.
+    """
 
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
+    definition: str = ""
+    tools: Mapping[str, str] = {}
 
     def call(self, call_id: str) -> Call:
         """The call of the current turn with that id; KeyError if there is none."""
         return _find(self.calls, call_id)
+
+    def approval(self, approval_id: str) -> Approval:
+        """The open approval of that id; KeyError if there is none."""
+        for one in self.approvals:
+            if one.approval_id == approval_id:
+                return one
+        raise KeyError(approval_id)
 
     def tool_call(self, call_id: str) -> ToolCall:
         """What the model asked for under that id in the current turn; KeyError if nothing."""

@@ -14,7 +14,8 @@ class State(StrEnum):
     Aborted = "Aborted"
 
 
-ApprovalKind = Literal["tool_call", "in_doubt"]  # what a run in AwaitingApproval waits for
+# What a run in AwaitingApproval waits for.
+ApprovalKind = Literal["tool_call", "in_doubt", "changed"]
 
 
 class Transition(NamedTuple):
@@ -31,6 +32,8 @@ def _loops(state: State, *triggers: str) -> tuple[Transition, ...]:
 
 _MODEL, _TOOLS, _APPROVAL = State.AwaitingModel, State.DispatchingTools, State.AwaitingApproval
 
+_OUTCOMES = ("tool_returned", "tool_failed", "tool_not_executed", "tool_interrupted")
+
 ACTIVE: tuple[State, ...] = (_MODEL, _TOOLS, _APPROVAL)
 ENDED: tuple[State, ...] = (State.Done, State.Aborted)
 
@@ -38,8 +41,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("run_started", None, _MODEL),
     Transition("tools_requested", _MODEL, _TOOLS),
     Transition("model_answered", _MODEL, State.Done),
-    *_loops(_MODEL, "model_failed", "context_compacted"),
-    *_loops(_TOOLS, "tool_started", "tool_returned", "tool_failed"),
+    *_loops(_MODEL, "model_failed", "context_compacted", "workflow_changed"),
+    *_loops(_TOOLS, "tool_started", *_OUTCOMES, "reconcile_failed"),
     Transition("tools_settled", _TOOLS, _MODEL),
     Transition("approval_requested", _TOOLS, _APPROVAL),
     Transition("approval_requested", _MODEL, _APPROVAL),
@@ -52,4 +55,5 @@ TRANSITIONS: tuple[Transition, ...] = (
     *(row for state in ACTIVE for row in _loops(state, "message_received")),
     Transition("message_received", State.Done, _MODEL),
     *(Transition("run_aborted", state, State.Aborted) for state in ACTIVE),
+    *_loops(State.Aborted, *_OUTCOMES),  # of calls that were in flight when the run was given up
 )

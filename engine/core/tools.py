@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
+from engine.core.context import wants_context
 from engine.core.schema import ModelArguments
 from engine.core.strict import null_means_absent
-from engine.core.workflow import ApprovalPolicy, Tool
+from engine.core.workflow import ApprovalPolicy, Reconciler, Tool
 from engine.errors import DefinitionError
 
 Function = Callable[..., object]
@@ -34,6 +35,9 @@ def tool(
     destructive: bool = True,
     idempotent: bool = False,
     approval: ApprovalPolicy | None = None,
+    reconcile: Reconciler | None = None,
+    key_ttl: float | None = None,
+    transactional: bool = False,
 ) -> Callable[[Function], Tool]: ...
 def tool(  # noqa: PLR0913 # what there is to say about a tool
     function: Function | None = None,
@@ -45,13 +49,17 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
     destructive: bool = True,
     idempotent: bool = False,
     approval: ApprovalPolicy | None = None,
+    reconcile: Reconciler | None = None,
+    key_ttl: float | None = None,
+    transactional: bool = False,
 ) -> Tool | Callable[[Function], Tool]:
     """A Tool made from a function, sync or async.
 
     The parameters' schema comes from the type hints; their descriptions from
     `Annotated[..., Field(description=...)]` or else the docstring (reST, Google or
-    NumPy style). See Tool for the hints and `approval`. Raises DefinitionError for
-    a parameter without a type hint, or one that cannot be given by name.
+    NumPy style); a parameter of type ToolContext is the engine's to fill in. See Tool
+    for the hints and the rest. Raises DefinitionError for a parameter without a type
+    hint, or one that cannot be given by name.
     """
 
     def make(function: Function) -> Tool:
@@ -68,6 +76,9 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
             destructive=destructive and not read_only,
             idempotent=idempotent,
             approval=approval,
+            reconcile=reconcile,
+            key_ttl=key_ttl,
+            transactional=transactional,
             validator=ModelArguments(model, null_means_absent(schema)),
         )
 
@@ -89,6 +100,8 @@ def _model(title: str, function: Function, described: dict[str, str | None]) -> 
                 raise DefinitionError(f"tool {title}: {arg} cannot be given by name")
             if arg not in hints:
                 raise DefinitionError(f"tool {title}: {arg} has no type hint")
+            if wants_context(hints[arg]):
+                continue
             fields[f"p{place}"] = (
                 hints[arg],
                 _field(arg, parameter, hints[arg], described.get(arg)),

@@ -1,26 +1,33 @@
 """What authors declare: a workflow, its tools, its limits, and the model port they may bring."""
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 from pydantic import JsonValue, ValidationError
 
-from engine.core.canonical import action_digest
+from engine.core.canonical import action_digest, digest
+from engine.core.context import context_parameter
 from engine.core.messages import Message, Usage
 from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
 
 ApprovalPolicy = Literal["always", "never"]
+Reconciler = Callable[[str, Mapping[str, JsonValue]], object]
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
 _WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Limits(Shape):
-    """The bounds of one run. `max_attempts` counts tries at the model within one turn."""
+    """The bounds of one run.
+
+    `max_attempts` counts tries at the model within one turn, and starts of one call.
+    """
 
     max_turns: int = 12
     max_attempts: int = 5
@@ -45,6 +52,13 @@ class Tool:
     Context Protocol; one that is left out takes its unsafe reading: the tool
     changes the world, may not be repeated, and needs approval. `approval` says
     otherwise where its author knows better.
+
+    `reconcile(idempotency_key, arguments)`, sync or async, looks up what came of a
+    call whose result was lost: it gives the result, or None where the call did not
+    happen. `key_ttl` is for how many seconds from the first start the receiver of an
+    idempotent call remembers its key. A `transactional` tool writes through the
+    `transaction` of its ToolContext, and nothing else; what it wrote and its result
+    are kept together or not at all.
     """
 
     name: str
@@ -55,6 +69,9 @@ class Tool:
     destructive: bool = True
     idempotent: bool = False
     approval: ApprovalPolicy | None = None
+    reconcile: Reconciler | None = None
+    key_ttl: float | None = None
+    transactional: bool = False
     validator: Validator | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +88,31 @@ class Tool:
             self.digest({})
         except ValueError as error:
             raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
+        if fault := self._fault():
+            raise DefinitionError(f"tool {self.name}: {fault}")
+
+    def _fault(self) -> str | None:
+        """What is wrong with how the tool says it may be repeated."""
+        wants_context = self.context is not None
+        if self.key_ttl is not None and not (self.idempotent and self.key_ttl > 0):
+            return "key_ttl is a number of seconds above 0, for an idempotent tool"
+        if not self.transactional:
+            return None
+        if self.read_only or self.reconcile is not None:
+            return "a transactional tool has nothing to look up, and is not read-only"
+        if not wants_context or inspect.iscoroutinefunction(self.function):
+            return "a transactional tool is a plain function with a ToolContext parameter"
+        return None
+
+    @cached_property
+    def context(self) -> str | None:
+        """The parameter of the function that is given a ToolContext, or None."""
+        return context_parameter(self.name, self.function)
+
+    @cached_property
+    def schema_digest(self) -> str:
+        """A short digest (16 hex characters) of the parameters' schema."""
+        return digest(dict(self.parameters))[:16]
 
     @property
     def needs_approval(self) -> bool:
@@ -80,7 +122,7 @@ class Tool:
     @property
     def repeatable(self) -> bool:
         """Whether a call that may have happened may be made again without asking."""
-        return self.read_only or self.idempotent
+        return self.read_only or self.idempotent or self.transactional
 
     def validate(self, text: str) -> dict[str, JsonValue]:
         """The arguments that would execute, after defaults and coercion, as JSON values.
@@ -113,6 +155,11 @@ class ModelRequest:
     attempt: int
     messages: tuple[Message, ...]
     tools: Sequence[Tool]
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key (32 hex characters) for this one attempt, the same whoever makes it."""
+        return digest([self.run_id, self.turn, self.attempt])[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +210,30 @@ class Workflow:
             if tool.name in seen:
                 raise DefinitionError(f"workflow {self.name}: two tools are named {tool.name}")
             seen.add(tool.name)
+
+    @cached_property
+    def definition(self) -> str:
+        """A digest (16 hex characters) of all that is declared here about what a run may do."""
+        tools: list[JsonValue] = [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "schema": tool.schema_digest,
+                "approval": tool.needs_approval,
+                "hints": [tool.read_only, tool.destructive, tool.idempotent, tool.transactional],
+                "key_ttl": tool.key_ttl,
+            }
+            for tool in self.tools
+        ]
+        limits = dict(self.limits)
+        return digest(
+            {"name": self.name, "instructions": self.instructions, "tools": tools, **limits}
+        )[:16]
+
+    @cached_property
+    def schemas(self) -> dict[str, str]:
+        """The digest of each tool's schema, by the tool's name."""
+        return {tool.name: tool.schema_digest for tool in self.tools}
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or None."""

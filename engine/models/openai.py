@@ -83,7 +83,9 @@ class OpenAIModel:
         }
         if request.tools:
             body["tools"] = [_declare(tool) for tool in request.tools]
-        completion: ChatCompletion = await self._client.chat.completions.create(**body)
+        completion: ChatCompletion = await self._client.chat.completions.create(
+            **body, extra_headers={"Idempotency-Key": request.idempotency_key}
+        )
         return completion
 
 

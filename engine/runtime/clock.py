@@ -1,6 +1,7 @@
 """The machine's own clock."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 
@@ -11,6 +12,14 @@ class SystemClock:
         """The time now, in UTC."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Seconds since some moment; never set back or on."""
+        return time.monotonic()
+
     async def sleep_until(self, at: datetime) -> None:
         """Nothing, once it is `at`."""
         await asyncio.sleep(max(0.0, (at - self.now()).total_seconds()))
+
+    async def sleep(self, seconds: float) -> None:
+        """Nothing, after so many seconds."""
+        await asyncio.sleep(seconds)

@@ -1,6 +1,9 @@
 """The one door: every change of a run is guarded, made durable, and told here."""
 
-from engine.ports import Store
+from collections.abc import Callable
+
+from engine.core.context import Transaction
+from engine.ports import Append, Store, Transactional
 from engine.runtime.draft import Draft
 from engine.runtime.telemetry import Telemetry
 
@@ -10,12 +13,33 @@ async def commit(draft: Draft, store: Store, telemetry: Telemetry) -> None:
 
     The machine has guarded each event as it was staged. Raises ConflictError where
     somebody else has moved the run on, StoreError where the store fails; then
-    nothing was kept, and nothing that was staged may be acted on. A log that fails
-    is owed its lines.
+    nothing that was staged may be acted on. A log that fails is owed its lines.
     """
     if draft.staged:
         await store.append(draft.addition())
         draft.staged.clear()
+        draft.outcomes.clear()
+    telemetry.tell(draft.lines)
+
+
+async def commit_with(
+    draft: Draft,
+    store: Transactional,
+    telemetry: Telemetry,
+    work: Callable[[Transaction], None],
+) -> None:
+    """As `commit`, of what `work` stages, in one transaction with what it writes itself.
+
+    What `work` raises is raised here, and then nothing of it was written.
+    """
+
+    def staged(transaction: Transaction) -> Append:
+        work(transaction)
+        return draft.addition()
+
+    await store.transact(staged)
+    draft.staged.clear()
+    draft.outcomes.clear()
     telemetry.tell(draft.lines)
 
 

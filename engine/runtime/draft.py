@@ -1,16 +1,18 @@
 """A run in hand: its durable past, and the events that wait for the next commit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import Self
 
-from engine.codec.checkpoints import decode_checkpoint, encode_checkpoint
+from engine.codec.checkpoints import encode_checkpoint
 from engine.codec.events import GENESIS, chain, decode_event, encode_event, from_ticks, ticks
 from engine.core.events import Event, Recorded
 from engine.core.evolve import evolve
+from engine.core.ready import ready_at
 from engine.core.run import Run
 from engine.core.states import State
 from engine.errors import CorruptRunError, EngineError
-from engine.ports import Append, Entry, Head, Store
+from engine.ports import Append, Entry, Head, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,19 @@ class Line:
 
 @dataclass(slots=True)
 class Draft:
-    """A run being moved on.
+    """A run being moved on, under the lease that the store knows.
 
     `lines` are the transitions that the log has not been told yet; the newest
-    `len(staged)` of them are not durable yet either.
+    `len(staged)` of them are not durable yet either. `outcomes` are those of the
+    staged events that tell what happened outside.
     """
 
     run: Run | None = None
     digest: bytes = GENESIS
+    lease: Lease = field(default_factory=Lease)
     staged: list[Entry] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    outcomes: list[Event] = field(default_factory=list)
 
     @property
     def live(self) -> Run:
@@ -52,14 +57,29 @@ class Draft:
     def record(self, events: tuple[Event, ...], now: datetime) -> None:
         """Move the run on by `events`, guarded by the machine, for the next commit to keep."""
         for event in events:
-            at = from_ticks(ticks(now))
-            recorded = Recorded(seq=self.run.seq + 1 if self.run else 1, at=at, event=event)
-            data = encode_event(event)
-            self.staged.append(self._take(recorded, data))
+            entry = Entry(
+                seq=self.run.seq + 1 if self.run else 1,
+                at=ticks(now),
+                kind=event.kind,
+                data=encode_event(event),
+                digest=b"",
+            )
+            self.staged.append(self._take(event, entry))
+
+    def report(self, outcome: Event, now: datetime) -> None:
+        """Record what happened outside, which must be kept whatever else becomes of the run."""
+        self.record((outcome,), now)
+        self.outcomes.append(outcome)
+
+    def become(self, other: Self) -> None:
+        """Forget what was staged, and be the run as `other` has it."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
     def addition(self) -> Append:
         """What the next commit writes."""
         run = self.live
+        ready = ready_at(run)
         head = Head(
             run_id=run.id,
             workflow=run.workflow,
@@ -67,72 +87,33 @@ class Draft:
             seq=run.seq,
             logged=self.logged,
             checkpoint=encode_checkpoint(run.checkpoint()),
+            ready_at=None if ready is None else ticks(ready),
+            lease=self.lease,
         )
         return Append(expected=run.seq - len(self.staged), entries=tuple(self.staged), head=head)
 
     def replay(self, entry: Entry, run_id: str) -> Recorded:
         """Move the run on by one journalled entry; the entry as a recorded event.
 
-        Raises CorruptRunError where it does not follow from what stands before it.
+        Raises CorruptRunError where it does not follow from what stands before it,
+        RunTooNewError where a newer program wrote it.
         """
-        recorded = Recorded(
-            seq=entry.seq, at=from_ticks(entry.at), event=decode_event(entry.kind, entry.data)
-        )
-        if self._take(recorded, entry.data) != entry:
+        follows = chain(self.digest, run_id, entry.seq, entry.at, entry.kind, entry.data)
+        if follows != entry.digest:
             raise CorruptRunError("its digest does not follow from what stands before it")
+        event = decode_event(entry.kind, entry.data)
+        self._take(event, entry)
         if self.live.id != run_id:
             raise CorruptRunError(f"it belongs to run {self.live.id}")
-        return recorded
+        return Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
 
-    def _take(self, recorded: Recorded, data: bytes) -> Entry:
+    def _take(self, event: Event, entry: Entry) -> Entry:
         source = self.run.state if self.run else None
+        recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
         self.run = evolve(self.run, recorded)
-        self.digest = chain(self.digest, self.run.id, recorded, data)
-        entry = Entry(recorded.seq, ticks(recorded.at), recorded.event.kind, data, self.digest)
-        self.lines.append(Line(self.run.id, self.run.workflow, source, self.run.state, entry))
-        return entry
-
-
-async def load(store: Store, run_id: str) -> Draft:
-    """The run as its journal tells it, with the log lines still owed; empty where there is none.
-
-    Raises CorruptRunError, naming the first bad seq, where journal, digests and
-    checkpoint do not hold together.
-    """
-    draft, _ = await load_journal(store, run_id)
-    return draft
-
-
-async def load_journal(store: Store, run_id: str) -> tuple[Draft, tuple[Recorded, ...]]:
-    """As `load`, with the events."""
-    head = await store.head(run_id)
-    draft = Draft()
-    if head is None:
-        return draft, ()
-    events: list[Recorded] = []
-    for place, entry in enumerate(await store.entries(run_id), 1):
-        if entry.seq > head.seq:
-            break  # committed by somebody else since the head was read
-        try:
-            if entry.seq != place:
-                raise CorruptRunError(f"seq {place} is missing")
-            events.append(draft.replay(entry, run_id))
-        except (EngineError, TypeError, ValueError, OverflowError) as error:
-            raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
-    try:
-        _agree(draft, head)
-    except (TypeError, ValueError) as error:
-        raise CorruptRunError(f"run {run_id} is damaged: {error}") from error
-    draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
-    return draft, tuple(events)
-
-
-def _agree(draft: Draft, head: Head) -> None:
-    run = draft.run
-    if run is None or run.seq != head.seq:
-        found = run.seq if run else 0
-        raise CorruptRunError(
-            f"run {head.run_id} is damaged: seq {found + 1} of {head.seq} is missing"
+        self.digest = entry.digest or chain(
+            self.digest, self.run.id, entry.seq, entry.at, entry.kind, entry.data
         )
-    if decode_checkpoint(head.checkpoint) != run.checkpoint() or head.state != run.state:
-        raise CorruptRunError(f"run {run.id} is damaged: its checkpoint disagrees with its journal")
+        taken = replace(entry, digest=self.digest)
+        self.lines.append(Line(self.run.id, self.run.workflow, source, self.run.state, taken))
+        return taken

@@ -1,18 +1,28 @@
 """Decide, perform, commit; until the run parks or ends."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Park, Record
-from engine.core.workflow import ModelClient, Workflow
-from engine.ports import Clock, Store
-from engine.runtime.commit import commit, settle_log
+from engine.core.effects import CallModel, CallTools, Park, Reconcile, Record
+from engine.core.machine import legal_triggers
+from engine.core.workflow import ModelClient, Tool, Workflow
+from engine.errors import ConflictError, RunBusy, StoreError
+from engine.ports import Clock, Store, Transactional
+from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
-from engine.runtime.perform import call_model, call_tools
+from engine.runtime.load import load
+from engine.runtime.perform import call_model
+from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
+from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
+
+_Act = Callable[[Draft, Tool, ev.ToolStarted, asyncio.Lock], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,54 +34,153 @@ class Driver:
     store: Store
     telemetry: Telemetry
     clock: Clock
+    stopping: asyncio.Event
 
-    async def drive(self, draft: Draft) -> None:
-        """Nothing, once the run waits for a person or has ended, all of it durable.
+    async def drive(self, draft: Draft) -> datetime | None:
+        """Until when the run waits; None where it waits for a person, has ended, or we stop.
 
-        What follows from a run is staged as it is decided; everything staged is
-        committed, in one transaction, before the next effect begins.
+        All of it is durable then. What follows from a run is staged as it is decided;
+        everything staged is committed, in one transaction, before the next effect
+        begins. An effect begins under our lease only. Raises RunBusy where the lease
+        was taken from us; then nothing more was written.
         """
-        while True:
+        while not self.stopping.is_set():
             effect = decide(draft.live, self.workflow, self.clock.now())
             match effect:
                 case Record(events):
                     draft.record(events, self.clock.now())
                 case CallModel():
-                    await self._commit(draft)
-                    event = await call_model(
-                        draft.live, self.workflow, effect, self.model, self.clock
-                    )
-                    draft.record((event,), self.clock.now())
+                    await self._call_model(draft, effect)
                 case CallTools(intents):
-                    draft.record(intents, self.clock.now())
-                    await self._commit(draft)
-                    await self._call_tools(draft, intents)
+                    epoch = draft.lease.epoch
+                    stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
+                    draft.record(stamped, self.clock.now())
+                    if await self._commit(draft):
+                        await self._each(draft, stamped, self._call_tool)
+                case Reconcile(starts):
+                    if await self._still_ours(draft):
+                        await self._each(draft, starts, self._reconcile)
                 case Park(until):
-                    if until is None:
-                        return await settle_log(draft, self.store, self.telemetry)
-                    await self._commit(draft)
-                    await self.clock.sleep_until(until)
+                    if await self._commit(draft):
+                        return until
                 case other:
                     assert_never(other)
+        await self._commit(draft)
+        return None
 
-    async def _call_tools(self, draft: Draft, intents: tuple[ev.ToolStarted, ...]) -> None:
-        """Run the tools. Each result is made durable as it comes.
+    async def settle(self, draft: Draft) -> None:
+        """Nothing; the store knows up to where the log has the run's lines."""
+        await settle_log(draft, self.store, self.telemetry)
+
+    async def _call_model(self, draft: Draft, effect: CallModel) -> None:
+        if not await self._still_ours(draft):
+            return
+        asking = call_model(draft.live, self.workflow, effect, self.model, self.clock)
+        event = await until_stopped(self.stopping, asking)
+        if event is not None:
+            draft.report(event, self.clock.now())
+
+    async def _each(
+        self,
+        draft: Draft,
+        starts: tuple[ev.ToolStarted, ...],
+        act: _Act,
+    ) -> None:
+        """Act on all of the starts at once. Each outcome is made durable as it comes.
 
         The last one waits for what follows from it, which is decided at once and
         commits before anything else happens.
         """
         door = asyncio.Lock()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in starts:
+                    tool = self.workflow.tool(start.tool)
+                    if tool is not None:
+                        group.create_task(act(draft, tool, start, door))
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from several
 
-        async def report(event: ev.Event) -> None:
+    async def _call_tool(
+        self, draft: Draft, tool: Tool, intent: ev.ToolStarted, door: asyncio.Lock
+    ) -> None:
+        if tool.transactional:
             async with door:
-                draft.record((event,), self.clock.now())
-                if any(call.status == "started" for call in draft.live.calls):
-                    await self._commit(draft)
+                outcome = await self._transact(draft, tool, intent)
+        else:
+            outcome = await call_tool(tool, intent, draft.live.id, self.clock.now)
+        if outcome is not None:
+            await self._report(draft, outcome, door)
+
+    async def _reconcile(
+        self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
+    ) -> None:
+        await self._report(draft, await reconcile(tool, start, self.clock.now), door)
+
+    async def _report(self, draft: Draft, outcome: ev.Event, door: asyncio.Lock) -> None:
+        async with door:
+            draft.report(outcome, self.clock.now())
+            if any(call.status == "started" for call in draft.live.calls):
+                await self._commit(draft)
+
+    async def _transact(self, draft: Draft, tool: Tool, intent: ev.ToolStarted) -> ev.Event | None:
+        """None, after the tool has run inside the transaction that keeps its result.
+
+        Else nothing of it was kept: its failure, or None where all is decided again.
+        """
+        if not isinstance(self.store, Transactional):
+            raise StoreError(f"tool {tool.name} needs a store with transactions")
+
+        def work(transaction: Transaction) -> None:
+            try:
+                outcome = call_in_transaction(tool, intent, draft.live.id, transaction)
+            except Exception as error:
+                raise _ToolRaisedError from error
+            draft.report(outcome, self.clock.now())
 
         try:
-            await call_tools(intents, self.workflow, report)
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from group
+            await commit_with(draft, self.store, self.telemetry, work)
+        except _ToolRaisedError as raised:
+            error = raised.__cause__ or raised
+            return failure(tool, intent, error, self.clock.now())
+        except ConflictError:
+            draft.outcomes.clear()  # what the tool wrote was rolled back
+            await self._rebase(draft)
+        return None
 
-    async def _commit(self, draft: Draft) -> None:
-        await commit(draft, self.store, self.telemetry)
+    async def _still_ours(self, draft: Draft) -> bool:
+        """Whether an effect may begin on what is staged, or on the run as it is stored."""
+        if draft.staged:
+            return await self._commit(draft)
+        head = await self.store.head(draft.live.id)
+        if head and (head.seq, head.lease.epoch) == (draft.live.seq, draft.lease.epoch):
+            return True
+        await self._rebase(draft)
+        return False
+
+    async def _commit(self, draft: Draft) -> bool:
+        """Whether what is staged was kept; where somebody was faster, all is decided again."""
+        try:
+            await commit(draft, self.store, self.telemetry)
+        except ConflictError:
+            await self._rebase(draft)
+            return False
+        return True
+
+    async def _rebase(self, draft: Draft) -> None:
+        """Take the run as it is stored, and on top of it what we know to have happened outside."""
+        fresh = await load(self.store, draft.live.id)
+        if fresh.lease.epoch != draft.lease.epoch:
+            raise RunBusy(
+                f"run {draft.live.id} was taken over by driver {fresh.lease.epoch} meanwhile; "
+                f"what driver {draft.lease.epoch} still meant to write was not kept"
+            )
+        outcomes = tuple(draft.outcomes)
+        draft.become(fresh)
+        for outcome in outcomes:
+            if outcome.kind in legal_triggers(draft.live.state):
+                draft.report(outcome, self.clock.now())
+
+
+class _ToolRaisedError(Exception):
+    """A transactional tool raised; the cause says what."""

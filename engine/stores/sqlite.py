@@ -1,35 +1,29 @@
 """A store in one SQLite file.
 
-WAL with `synchronous=FULL`, every write in BEGIN IMMEDIATE. One thread owns the
-connection and takes whatever is queued into one transaction (group commit), so that
-many runs share one sync.
+WAL with `synchronous=FULL`, every write in BEGIN IMMEDIATE, from one thread that
+takes whatever is queued into one transaction (see Writer).
 """
 
-import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TypeVar
+from typing import Any
 
 import apsw
 
+from engine.core.context import Transaction
 from engine.core.states import State
-from engine.errors import BadInputError, ConflictError, CorruptRunError, StoreError
-from engine.ports import Append, Entry, Head
+from engine.errors import BadInputError, ConflictError
+from engine.ports import Append, Entry, Head, Lease
 from engine.stores.database import connect
+from engine.stores.fenced import FencedTransaction
 from engine.stores.queries import load_queries
+from engine.stores.writer import Writer
 
 _SQL = load_queries("sqlite.sql")
-_MIGRATIONS = (_SQL["schema"],)
+_MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
 _NEWEST_FIRST = 2**62
-
-_T = TypeVar("_T")
-_Write = tuple[Append, "Future[None]"]
-_Job = Callable[[], None]
 
 
 class SqliteStore:
@@ -38,26 +32,33 @@ class SqliteStore:
     def __init__(self, path: str | Path) -> None:
         """Open or create the file; see `connect` for what is raised."""
         self._path = Path(path)
-        self._connection = connect(self._path, _MIGRATIONS)
-        self._queue: SimpleQueue[_Write | _Job | None] = SimpleQueue()
-        self._thread = Thread(target=self._serve, name=f"store {path}", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self._path, connect(self._path, _MIGRATIONS))
 
     async def append(self, addition: Append) -> None:
         """See Store."""
-        done: Future[None] = Future()
-        self._queue.put((addition, done))
-        await asyncio.wrap_future(done)
+        await self._writer.write(lambda connection: _move(connection, addition))
+
+    async def transact(self, work: Callable[[Transaction], Append]) -> None:
+        """See Transactional."""
+
+        def both(connection: apsw.Connection) -> None:
+            with FencedTransaction(connection) as fenced:
+                addition = work(fenced)
+            _move(connection, addition)
+
+        await self._writer.write(both)
 
     async def entries(self, run_id: str) -> Sequence[Entry]:
         """See Store."""
-        return await self._ask(
-            lambda: [Entry(*row) for row in self._connection.execute(_SQL["entries"], (run_id,))]
+        return await self._writer.ask(
+            lambda connection: [
+                Entry(*row) for row in connection.execute(_SQL["entries"], (run_id,))
+            ]
         )
 
     async def head(self, run_id: str) -> Head | None:
         """See Store."""
-        return await self._ask(lambda: self._one_head(run_id))
+        return await self._writer.ask(lambda connection: _one_head(connection, run_id))
 
     async def heads(
         self,
@@ -78,144 +79,134 @@ class SqliteStore:
             case _:
                 query = "heads_by_both"
         wanted = {"state": state and str(state), "workflow": workflow, "limit": limit}
-        return await self._ask(lambda: self._many_heads(_SQL[query], wanted, after))
+        return await self._writer.ask(
+            lambda connection: _heads(
+                connection, query, {**wanted, "before": _place(connection, after)}
+            )
+        )
+
+    async def ready(
+        self, *, now: int, workflows: Sequence[str], tries: int, limit: int
+    ) -> Sequence[Head]:
+        """See Store."""
+        wanted = {"now": now, "workflows": json.dumps(list(workflows))}
+        return await self._writer.ask(
+            lambda connection: _heads(
+                connection, "ready", {**wanted, "tries": tries, "limit": limit}
+            )
+        )
+
+    async def leased(self) -> Sequence[Head]:
+        """See Store."""
+        return await self._writer.ask(lambda connection: _heads(connection, "leased", {}))
+
+    async def owed(self, limit: int) -> Sequence[Head]:
+        """See Store."""
+        return await self._writer.ask(
+            lambda connection: _heads(connection, "owed", {"limit": limit})
+        )
+
+    async def claim(self, run_id: str, seen: Lease, lease: Lease) -> bool:
+        """See Store."""
+        before = {f"seen_{name}": value for name, value in asdict(seen).items()}
+        return await self._note("claim", {"run_id": run_id, **before, **asdict(lease)})
+
+    async def renew(self, owner: str, expires: int) -> None:
+        """See Store."""
+        await self._note("renew", {"owner": owner, "expires": expires})
+
+    async def release(self, run_id: str, lease: Lease, *, moved: bool) -> None:
+        """See Store."""
+        await self._note("release", {"run_id": run_id, **asdict(lease), "moved": moved})
 
     async def mark_logged(self, run_id: str, seq: int) -> None:
-        """See Store. It is written without a sync: after a power cut the line is owed again."""
-        await self._ask(lambda: self._mark(run_id, seq))
+        """See Store."""
+        await self._note("mark_logged", {"run_id": run_id, "seq": seq})
+
+    async def faults(self) -> Sequence[str]:
+        """See Checkable."""
+        return await self._writer.ask(_faults)
 
     async def close(self) -> None:
         """See Store."""
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._writer.close()
 
-    async def _ask(self, question: Callable[[], _T]) -> _T:
-        """The answer to a question that the connection's thread is asked."""
-        done: Future[_T] = Future()
+    async def _note(self, query: str, values: Mapping[str, str | int]) -> bool:
+        """Whether a small write changed anything."""
 
-        def job() -> None:
-            if not done.set_running_or_notify_cancel():
-                return
-            try:
-                answer = question()
-            except apsw.Error as error:
-                done.set_exception(self._trouble(error))
-            except Exception as error:  # noqa: BLE001 # it belongs to who asked
-                done.set_exception(error)
-            else:
-                done.set_result(answer)
+        def noted(connection: apsw.Connection) -> bool:
+            connection.execute(_SQL[query], values)
+            return bool(connection.changes())
 
-        self._queue.put(job)
-        return await asyncio.wrap_future(done)
-
-    def _serve(self) -> None:
-        """Do what is queued, until None comes; neighbouring writes share a transaction."""
-        while True:
-            taken = [self._queue.get(), *self._waiting()]
-            writes: list[_Write] = []
-            for one in taken:
-                if isinstance(one, tuple):
-                    writes.append(one)
-                    continue
-                self._commit(writes)
-                writes = []
-                if one is None:
-                    self._connection.close()
-                    return
-                one()
-            self._commit(writes)
-
-    def _waiting(self) -> list[_Write | _Job | None]:
-        waiting: list[_Write | _Job | None] = []
-        while True:
-            try:
-                waiting.append(self._queue.get_nowait())
-            except Empty:
-                return waiting
-
-    def _commit(self, writes: list[_Write]) -> None:
-        """Make the writes durable in one transaction, and tell each how it went."""
-        writes = [one for one in writes if one[1].set_running_or_notify_cancel()]
-        if not writes:
-            return
-        refused: dict[int, ConflictError] = {}
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for place, (addition, _) in enumerate(writes):
-                if not self._move(addition):
-                    refused[place] = self._conflict(addition)
-            self._connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 # whatever it is, those who wait must hear it
-            self._roll_back()
-            for _, done in writes:
-                done.set_exception(self._trouble(error))
-            return
-        for place, (_, done) in enumerate(writes):
-            if place in refused:
-                done.set_exception(refused[place])
-            else:
-                done.set_result(None)
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            with suppress(apsw.Error):
-                self._connection.execute("ROLLBACK")
-
-    def _move(self, addition: Append) -> bool:
-        """Whether the addition fitted; then it is in the open transaction."""
-        head = addition.head
-        row = {**asdict(head), "state": str(head.state)}
-        if addition.expected:
-            self._connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})
-        else:
-            self._connection.execute(_SQL["insert_run"], row)
-        if not self._connection.changes():
-            return False
-        self._connection.executemany(
-            _SQL["insert_event"],
-            (
-                (head.run_id, one.seq, one.at, one.kind, one.data, one.digest)
-                for one in addition.entries
-            ),
-        )
-        return True
-
-    def _conflict(self, addition: Append) -> ConflictError:
-        head = self._one_head(addition.head.run_id)
-        return ConflictError(
-            f"run {addition.head.run_id} is at seq {head.seq if head else 0}, "
-            f"not {addition.expected}: somebody else has moved it on"
-        )
-
-    def _one_head(self, run_id: str) -> Head | None:
-        row = self._connection.execute(_SQL["head"], (run_id,)).fetchone()
-        return _head(row) if row else None
-
-    def _many_heads(
-        self, query: str, wanted: Mapping[str, object], after: str | None
-    ) -> list[Head]:
-        before = _NEWEST_FIRST
-        if after is not None:
-            place = self._connection.execute(_SQL["place"], (after,)).fetchone()
-            if place is None:
-                raise BadInputError(f"there is no run {after!r} to go on after")
-            before = place[0]
-        return [_head(row) for row in self._connection.execute(query, {**wanted, "before": before})]
-
-    def _mark(self, run_id: str, seq: int) -> None:
-        self._connection.pragma("synchronous", "normal")
-        try:
-            with self._connection:
-                self._connection.execute(_SQL["mark_logged"], {"run_id": run_id, "seq": seq})
-        finally:
-            self._connection.pragma("synchronous", "full")
-
-    def _trouble(self, error: Exception) -> StoreError:
-        return StoreError(f"the store {self._path} failed, nothing was changed: {error}")
+        return await self._writer.note(noted)
 
 
-def _head(row: tuple[object, ...]) -> Head:
-    run_id, workflow, state, seq, logged, checkpoint = row
-    if state not in {str(one) for one in State}:
-        raise CorruptRunError(f"run {run_id} is damaged: {state!r} is no state")
-    return Head(run_id, workflow, State(state), seq, logged, checkpoint)  # type: ignore[arg-type] # the schema says so
+def _move(connection: apsw.Connection, addition: Append) -> None:
+    """Write the addition; ConflictError, with nothing written, where it does not fit."""
+    head = addition.head
+    row = {
+        "run_id": head.run_id,
+        "workflow": head.workflow,
+        "state": str(head.state),
+        "seq": head.seq,
+        "logged": head.logged,
+        "checkpoint": head.checkpoint,
+        "ready_at": head.ready_at,
+        "tries": head.tries,
+        **asdict(head.lease),
+    }
+    if addition.expected:
+        connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})
+    else:
+        connection.execute(_SQL["insert_run"], row)
+    if not connection.changes():
+        raise _conflict(addition, _one_head(connection, head.run_id))
+    connection.executemany(
+        _SQL["insert_event"],
+        (
+            (head.run_id, one.seq, one.at, one.kind, one.data, one.digest)
+            for one in addition.entries
+        ),
+    )
+
+
+def _conflict(addition: Append, now: Head | None) -> ConflictError:
+    wanted = addition.head.lease.epoch
+    seq, epoch = (now.seq, now.lease.epoch) if now else (0, wanted)
+    by = "somebody else has moved it on"
+    if epoch != wanted:
+        by = f"driver {epoch} has taken it over from driver {wanted}"
+    return ConflictError(
+        f"run {addition.head.run_id} is at seq {seq}, not {addition.expected}: {by}"
+    )
+
+
+def _faults(connection: apsw.Connection) -> list[str]:
+    found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    orphans = connection.execute(_SQL["orphans"]).get
+    lost = [f"{orphans} events belong to no run: the rows of their runs are gone"]
+    return [fault for fault in found if fault != "ok"] + (lost if orphans else [])
+
+
+def _place(connection: apsw.Connection, after: str | None) -> int:
+    """Before which place in the order of beginning a page goes on."""
+    if after is None:
+        return _NEWEST_FIRST
+    place = connection.execute(_SQL["place"], (after,)).get
+    if place is None:
+        raise BadInputError(f"there is no run {after!r} to go on after")
+    return int(place)
+
+
+def _one_head(connection: apsw.Connection, run_id: str) -> Head | None:
+    row = connection.execute(_SQL["head"], (run_id,)).fetchone()
+    return _head(row) if row else None
+
+
+def _heads(connection: apsw.Connection, query: str, wanted: Mapping[str, object]) -> list[Head]:
+    return [_head(row) for row in connection.execute(_SQL[query], wanted)]
+
+
+def _head(row: tuple[Any, ...]) -> Head:
+    run_id, workflow, state, seq, logged, checkpoint, ready_at, *lease, tries, _ = row
+    return Head(run_id, workflow, state, seq, logged, checkpoint, ready_at, Lease(*lease), tries)

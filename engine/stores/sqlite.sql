@@ -21,16 +21,41 @@ CREATE TABLE events (
   UNIQUE (run, seq)
 );
 
+-- name: schema_2
+-- Leases, and when a run can be driven on.
+ALTER TABLE runs ADD COLUMN ready_at INTEGER; -- microseconds since 1970 UTC; NULL: not at all
+ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET ready_at = 0 WHERE state IN ('AwaitingModel', 'DispatchingTools') OR (
+  state = 'AwaitingApproval' AND json_valid(CAST(checkpoint AS TEXT))
+  AND json_array_length(CAST(checkpoint AS TEXT), '$.approvals') = 0
+);
+CREATE VIEW heads AS -- a row as the program reads it
+  SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) AS checkpoint,
+    ready_at, owner, epoch, expires, tries, id
+  FROM runs;
+CREATE INDEX runs_ready ON runs (ready_at) WHERE ready_at IS NOT NULL;
+CREATE INDEX runs_leased ON runs (owner) WHERE owner <> '';
+CREATE INDEX runs_owed ON runs (id) WHERE logged < seq;
+
 -- name: insert_run
 -- A new run's row; fails where the id is taken.
-INSERT INTO runs (run_id, workflow, state, seq, logged, checkpoint)
-VALUES (:run_id, :workflow, :state, :seq, :logged, :checkpoint)
+INSERT INTO runs
+  (run_id, workflow, state, seq, logged, checkpoint, ready_at, owner, epoch, expires, tries)
+VALUES (
+  :run_id, :workflow, :state, :seq, :logged, :checkpoint, :ready_at, :owner, :epoch, :expires,
+  :tries
+)
 ON CONFLICT (run_id) DO NOTHING;
 
 -- name: move_run
--- The run's row after a commit, fenced by the seq that the commit expects.
-UPDATE runs SET state = :state, seq = :seq, logged = :logged, checkpoint = :checkpoint
-WHERE run_id = :run_id AND seq = :expected;
+-- The run's row after a commit, fenced by the seq and the epoch that the commit expects.
+UPDATE runs SET
+  state = :state, seq = :seq, logged = max(logged, :logged), checkpoint = :checkpoint,
+  ready_at = :ready_at, tries = 0
+WHERE run_id = :run_id AND seq = :expected AND epoch = :epoch;
 
 -- name: insert_event
 -- One more row of a run's journal.
@@ -44,7 +69,7 @@ WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;
 
 -- name: head
 -- A run's row.
-SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs WHERE run_id = ?;
+SELECT * FROM heads WHERE run_id = ?;
 
 -- name: place
 -- Where a run stands in the order of beginning.
@@ -52,28 +77,62 @@ SELECT id FROM runs WHERE run_id = ?;
 
 -- name: heads
 -- Runs begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
+SELECT * FROM heads
 WHERE id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_state
 -- Runs in one state begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
+SELECT * FROM heads
 WHERE state = :state AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_workflow
 -- Runs of one workflow begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
+SELECT * FROM heads
 WHERE workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_both
 -- Runs of one workflow in one state begun before a place, the newest first.
-SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) FROM runs
+SELECT * FROM heads
 WHERE state = :state AND +workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: mark_logged
 -- Up to which seq a run's lines are in the log.
 UPDATE runs SET logged = max(logged, :seq) WHERE run_id = :run_id;
+
+-- name: orphans
+-- How many events belong to no run.
+SELECT count(*) FROM events WHERE run NOT IN (SELECT id FROM runs);
+
+-- name: ready
+-- Runs that can be driven on and that nobody drives, the longest ready first.
+SELECT * FROM heads
+WHERE ready_at <= :now AND owner = '' AND tries < :tries
+  AND workflow IN (SELECT value FROM json_each(:workflows))
+ORDER BY ready_at LIMIT :limit;
+
+-- name: leased
+-- Runs that somebody drives, or drove when it died.
+SELECT * FROM heads WHERE owner <> '' ORDER BY id;
+
+-- name: owed
+-- Runs that nobody drives and whose lines are not all in the log.
+SELECT * FROM heads WHERE logged < seq AND owner = '' ORDER BY id LIMIT :limit;
+
+-- name: claim
+-- The lease of a run, for who saw it as it still is.
+UPDATE runs SET owner = :owner, epoch = :epoch, expires = :expires, tries = tries + 1
+WHERE run_id = :run_id
+  AND owner = :seen_owner AND epoch = :seen_epoch AND expires = :seen_expires;
+
+-- name: renew
+-- Every lease of one owner lasts on.
+UPDATE runs SET expires = :expires WHERE owner = :owner AND owner <> '';
+
+-- name: release
+-- Nobody drives the run, if that driver did.
+UPDATE runs SET owner = '', expires = 0, tries = CASE WHEN :moved THEN 0 ELSE tries END
+WHERE run_id = :run_id AND epoch = :epoch AND owner = :owner;

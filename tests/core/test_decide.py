@@ -120,8 +120,17 @@ def test_a_tool_whose_schema_changed_is_asked_again() -> None:
     workflow = Workflow(name="shop", instructions="Help.", tools=(changed,))
     settled = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled())
     arguments: Arguments = {**PAID, "currency": "EUR"}
-    settled.under(workflow).decides(
-        Record((request(2, arguments=arguments, digest=changed.digest(arguments)),))
+    reason = "the tool pay has another schema than when the model asked for it"
+    asked: Arguments = {"order": "1"}
+    today = changed.digest(asked)
+    question = request(2, approval_kind="changed", arguments=asked, digest=today, reason=reason)
+    settled.under(workflow).decides(Record((question,)))
+    accepted = ev.ApprovalGranted(
+        approval_id="approval_2", call_id="call_1_1", digest=today, by="ann"
+    )
+    path = (STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled(), question, accepted)
+    given(*path, ev.ApprovalsSettled()).under(workflow).decides(
+        Record((request(3, arguments=arguments, digest=changed.digest(arguments)),))
     )
 
 
@@ -160,7 +169,8 @@ def test_a_lost_result_of_a_read_only_tool_is_fetched_again_under_the_same_key()
 def test_a_lost_result_of_a_changing_tool_is_never_repeated_silently() -> None:
     started = intent("call_1_1", "pay", PAID, approval_id="approval_1")
     lost = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled(), started)
-    lost.decides(Record((request(2, approval_kind="in_doubt"),)))
+    reason = "its driver stopped while it ran; the tool may not be repeated unasked"
+    lost.decides(Record((request(2, approval_kind="in_doubt", reason=reason),)))
 
 
 def test_a_failed_model_is_left_alone_until_its_time() -> None:

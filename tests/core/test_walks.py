@@ -1,5 +1,6 @@
 """Random walks over the machine, folded, encoded, and folded back."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -10,21 +11,31 @@ from engine.codec.events import decode_event, encode_event
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.canonical import parse_object
-from engine.core.commands import Abort, Approve, Command, Deny
+from engine.core.commands import Abort, Answer, Approve, Command, Deny
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Park, Record
+from engine.core.effects import CallModel, CallTools, Park, Reconcile, Record
 from engine.core.evolve import fold
 from engine.core.messages import Message, Usage
 from engine.core.run import Run
 from engine.core.states import ENDED
+from engine.core.tools import tool
 from tests.spec import NOON, STARTED, WORKFLOW, asks
 
+
+@tool(reconcile=lambda *_: None, idempotent=True)
+def send(order: str) -> str:
+    """Send an order, and be able to say whether it was sent."""
+    return order
+
+
+SHOP = replace(WORKFLOW, tools=(*WORKFLOW.tools, send))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ARGUMENTS = st.one_of(
     TEXT, st.sampled_from(['{"order": "1"}', '{"order": "2", "amount": 3}', "{}"])
 )
+
 CALLS = st.lists(
-    st.tuples(st.sampled_from(["look", "pay", "gone"]), ARGUMENTS), min_size=1, max_size=4
+    st.tuples(st.sampled_from(["look", "pay", "send", "gone"]), ARGUMENTS), min_size=1, max_size=4
 )
 
 
@@ -40,33 +51,56 @@ def _model_says(data: st.DataObject, run: Run, effect: CallModel) -> ev.Event:
 
 
 def _tools_say(data: st.DataObject, effect: CallTools) -> list[ev.Event]:
-    """Results in any order; now and then a crash loses some of them."""
-    results: list[ev.Event] = [
-        ev.ToolReturned(call_id=one.call_id, content=data.draw(TEXT))
-        if data.draw(st.booleans())
-        else ev.ToolFailed(call_id=one.call_id, error=data.draw(TEXT))
-        for one in effect.intents
-    ]
+    """Outcomes in any order; now and then a crash loses some of them."""
+    results = [_outcome(data, one) for one in effect.intents]
     order = data.draw(st.permutations(results))
     return [*effect.intents, *order[: data.draw(st.integers(0, len(order)))]]
 
 
+def _outcome(data: st.DataObject, intent: ev.ToolStarted) -> ev.Event:
+    call_id, words = intent.call_id, data.draw(TEXT)
+    match data.draw(st.sampled_from(["returned", "failed", "not executed", "interrupted"])):
+        case "returned":
+            return ev.ToolReturned(call_id=call_id, content=words)
+        case "failed":
+            return ev.ToolFailed(call_id=call_id, error=words)
+        case "not executed":
+            return ev.ToolNotExecuted(call_id=call_id, error=words, retry_at=NOON)
+        case _:
+            return ev.ToolInterrupted(call_id=call_id, error=words, retry_at=NOON)
+
+
+def _looked_up(data: st.DataObject, start: ev.ToolStarted) -> ev.Event:
+    call_id, words = start.call_id, data.draw(TEXT)
+    match data.draw(st.sampled_from(["happened", "did not", "failed"])):
+        case "happened":
+            return ev.ToolReturned(call_id=call_id, content=words, reconciled=True)
+        case "did not":
+            return ev.ToolNotExecuted(call_id=call_id, error=words, retry_at=NOON)
+        case _:
+            return ev.ReconcileFailed(call_id=call_id, error=words)
+
+
 def _person_says(data: st.DataObject, run: Run) -> tuple[ev.Event, ...]:
-    call_id = data.draw(st.sampled_from(run.approvals)).call_id
+    asked = data.draw(st.sampled_from(run.approvals))
+    call_id, retry = asked.call_id, asked.kind == "in_doubt"
     verdicts: list[Command] = [
-        Approve(call_id=call_id, by="ann"),
+        Approve(call_id=call_id, by="ann", retry=retry),
+        Answer(call_id=call_id, by="ann", result=data.draw(TEXT)),
         Deny(call_id=call_id, by="ann"),
         Abort(by="ann"),
     ]
-    return accept(run, WORKFLOW, data.draw(st.sampled_from(verdicts)))
+    return accept(run, SHOP, data.draw(st.sampled_from(verdicts)))
 
 
 def _next(data: st.DataObject, run: Run) -> list[ev.Event]:
-    match decide(run, WORKFLOW, NOON):
+    match decide(run, SHOP, NOON):
         case CallModel() as effect:
             return [_model_says(data, run, effect)]
         case CallTools() as effect:
             return _tools_say(data, effect)
+        case Reconcile() as effect:
+            return [_looked_up(data, start) for start in effect.starts]
         case Record(events):
             return list(events)
         case Park():
@@ -105,12 +139,16 @@ def _holds_together(run: Run, journal: list[ev.Recorded]) -> None:
     """What is true of every run, wherever its walk has led it."""
     assert run.seq == len(journal)
     granted: set[str] = set()
+    grants: dict[str, set[str]] = {}
     for event in (one.event for one in journal):
         if isinstance(event, ev.ApprovalGranted):
             granted.add(event.approval_id)
+        if isinstance(event, ev.ToolNotExecuted):
+            granted |= grants.get(event.call_id, set())  # it did nothing, so its grant still holds
         if isinstance(event, ev.ToolStarted) and event.tool == "pay":
             assert event.approval_id in granted, "a gated tool started without a grant"
             granted.remove(event.approval_id)  # one grant, one start
+            grants[event.call_id] = {event.approval_id}
     asked = {call.id for message in run.messages for call in message.tool_calls}
     answered = [message.tool_call_id for message in run.messages if message.role == "tool"]
     assert len(answered) == len(set(answered))

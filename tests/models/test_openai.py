@@ -1,12 +1,12 @@
 """The real SDK over a real socket, against the protocol server."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine import Engine, OpenAIModel, Run, State, Workflow, events
 from engine.core.strict import strict_schema
+from tests.clock import Jumping
 from tests.models.server import ProtocolServer, Reply, completion, failure, serving
 from tests.spec import WORKFLOW, look, pay
 
@@ -30,20 +30,6 @@ CALLS = completion(
     },
     "tool_calls",
 )
-
-
-class Jumping:
-    """A clock that sleeps by jumping, and keeps how long it was asked to."""
-
-    def __init__(self) -> None:
-        self.time, self.slept = datetime(2026, 1, 1, tzinfo=UTC), list[float]()
-
-    def now(self) -> datetime:
-        return self.time
-
-    async def sleep_until(self, at: datetime) -> None:
-        self.slept.append((at - self.time).total_seconds())
-        self.time = max(at, self.time) + timedelta(microseconds=1)
 
 
 async def drive(

@@ -23,6 +23,7 @@ from engine import (
 from engine.errors import DefinitionError, UnknownWorkflowError
 from engine.runtime.logfile import LogFile
 from engine.stores.sqlite import SqliteStore
+from tests.clock import Jumping
 from tests.runtime.test_engine import OK, SQLITE, calls, engine
 from tests.stores.contract import addition
 
@@ -204,8 +205,6 @@ def says(role: str, **extra: Any) -> ModelReply:
     ],
 )
 async def test_a_reply_that_cannot_be_kept_is_a_failed_try(reply: ModelReply) -> None:
-    from tests.models.test_openai import Jumping
-
     model, workflow = Replies(reply, says("assistant")), Workflow(name="w", instructions="")
     clock = Jumping()
     async with Engine(

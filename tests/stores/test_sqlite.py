@@ -41,8 +41,8 @@ async def test_it_writes_ahead_and_syncs_every_commit(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "runs.db")
     await store.append(addition("a", 0))
     await store.mark_logged("a", 1)
-    assert store._connection.pragma("journal_mode") == "wal"  # noqa: SLF001 # nothing else shows it
-    assert store._connection.pragma("synchronous") == 2  # noqa: SLF001 # FULL
+    assert store._writer._connection.pragma("journal_mode") == "wal"  # noqa: SLF001 # nothing else shows it
+    assert store._writer._connection.pragma("synchronous") == 2  # noqa: SLF001 # FULL
     await store.close()
 
 
@@ -54,9 +54,9 @@ async def test_what_is_queued_together_shares_a_transaction(tmp_path: Path) -> N
         commits.append(1)
         return False
 
-    store._connection.set_commit_hook(count)  # noqa: SLF001 # counted where it happens
+    store._writer._connection.set_commit_hook(count)  # noqa: SLF001 # counted where it happens
     gate = Event()
-    busy = asyncio.create_task(store._ask(gate.wait))  # noqa: SLF001 # the disk is at work
+    busy = asyncio.create_task(store._writer.ask(lambda _: gate.wait()))  # noqa: SLF001 # the disk is at work
     await asyncio.sleep(0)
     appends = [asyncio.create_task(store.append(addition(f"r{n}", 0))) for n in range(100)]
     await asyncio.sleep(0)
@@ -77,7 +77,7 @@ async def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
     newer.pragma("user_version", 99)
     newer.close()
     before = digest(path)
-    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 1.*left untouched"):
+    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 2.*left untouched"):
         SqliteStore(path)
     assert digest(path) == before
 
@@ -112,13 +112,13 @@ async def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
 async def test_a_full_disk_changes_nothing_and_passes(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "runs.db")
     await store.append(addition("a", 0))
-    pages = store._connection.pragma("page_count")  # noqa: SLF001 # the disk is this large
-    store._connection.pragma("max_page_count", pages)  # noqa: SLF001
+    pages = store._writer._connection.pragma("page_count")  # noqa: SLF001 # the disk is this large
+    store._writer._connection.pragma("max_page_count", pages)  # noqa: SLF001
     big = addition("a", 1, 400)
-    with pytest.raises(StoreError, match=r"runs\.db failed, nothing was changed.*full"):
+    with pytest.raises(StoreError, match=r"db failed: .*full.*step was not taken; make room"):
         await store.append(big)
     assert len(await store.entries("a")) == 1
-    store._connection.pragma("max_page_count", 1_000_000)  # noqa: SLF001
+    store._writer._connection.pragma("max_page_count", 1_000_000)  # noqa: SLF001
     await store.append(big)
     assert len(await store.entries("a")) == 401
     await store.close()

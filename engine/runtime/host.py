@@ -1,0 +1,186 @@
+"""Takes runs up: what people ask of them, and driving them on, one driver at a time."""
+
+import asyncio
+from collections.abc import Mapping
+from weakref import WeakValueDictionary
+
+from engine.core.accept import accept
+from engine.core.commands import Command, Start
+from engine.core.ready import ready_at
+from engine.core.run import Run
+from engine.core.states import ENDED
+from engine.core.workflow import ModelClient, Workflow
+from engine.errors import (
+    ConflictError,
+    DefinitionError,
+    RunBusy,
+    UnknownRunError,
+    UnknownWorkflowError,
+)
+from engine.ports import Clock, Head, Lease, Store, Transactional
+from engine.runtime.commit import commit, settle_log
+from engine.runtime.draft import Draft
+from engine.runtime.drive import Driver
+from engine.runtime.lease import Leases
+from engine.runtime.load import load
+from engine.runtime.stop import until_stopped
+from engine.runtime.telemetry import Telemetry
+
+
+class Host:
+    """The runs of a store, with the workflows and the model that move them."""
+
+    def __init__(
+        self,
+        store: Store,
+        telemetry: Telemetry,
+        clock: Clock,
+        workflows: Mapping[str, Workflow],
+        model: ModelClient | None,
+    ) -> None:
+        """Take what there is to work with; `model` serves every workflow, if it is given."""
+        self.store, self.clock = store, clock
+        self.stopping = asyncio.Event()
+        self._telemetry, self._workflows, self._model = telemetry, workflows, model
+        self._leases = Leases(store, clock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def submit(self, workflow: str, command: Start) -> Draft:
+        """A new run, durable, which nobody drives yet."""
+        return await self._begin(workflow, command, Lease())
+
+    async def start(self, workflow: str, command: Start) -> Run:
+        """A new run, driven on."""
+        lease = self._leases.first()
+        async with self._lock(command.run_id), self._leases.kept(command.run_id, lease):
+            draft = await self._begin(workflow, command, lease)
+            await self._drive_patiently(draft)
+        return await self._unless_moved(draft)
+
+    async def resume(self, run_id: str, *, wait: bool = False) -> Run:
+        """The run, driven on; RunBusy where somebody else drives it, unless we `wait` for them."""
+        return await self._resume(await self.load(run_id), wait=wait)
+
+    async def tell(self, run_id: str, command: Command) -> Run:
+        """The run, after a command was taken and the run driven on, here or by who drives it."""
+        return await self._go_on(await self._take(run_id, command))
+
+    async def take_up(self, head: Head) -> None:
+        """Nothing; drives the run to where it waits for anything, if it can be had."""
+        async with self._lock(head.run_id):
+            lease = await self._leases.try_take(head)
+            if lease is None:
+                return
+            async with self._leases.kept(head.run_id, lease):
+                draft = await self.load(head.run_id)
+                driver = self.driver(draft.live.workflow)
+                await driver.drive(draft)
+                await driver.settle(draft)
+
+    async def settle(self, run_id: str) -> None:
+        """Nothing; writes the lines that the log is still owed of a run."""
+        await settle_log(await self.load(run_id), self.store, self._telemetry)
+
+    async def load(self, run_id: str) -> Draft:
+        """The run as it is stored; UnknownRunError, CorruptRunError, RunTooNewError."""
+        draft = await load(self.store, run_id)
+        if draft.run is None:
+            raise UnknownRunError(f"there is no run {run_id!r} in this store")
+        return draft
+
+    def is_free(self, head: Head) -> bool:
+        """Whether nobody drives the run, or its driver is dead."""
+        return self._leases.is_free(head)
+
+    def driver(self, name: str) -> Driver:
+        """What moves the runs of that workflow; see `workflow` and `model_of`."""
+        workflow = self.workflow(name)
+        model = self.model_of(workflow)
+        return Driver(workflow, model, self.store, self._telemetry, self.clock, self.stopping)
+
+    def workflow(self, name: str) -> Workflow:
+        """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
+        if name not in self._workflows:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise UnknownWorkflowError(f"there is no workflow {name!r}; there are: {known}")
+        workflow = self._workflows[name]
+        transactional = [tool.name for tool in workflow.tools if tool.transactional]
+        if transactional and not isinstance(self.store, Transactional):
+            raise DefinitionError(f"tool {transactional[0]} needs a store with transactions")
+        return workflow
+
+    def model_of(self, workflow: Workflow) -> ModelClient:
+        """The model that serves a workflow; DefinitionError where there is none."""
+        model = self._model or workflow.model
+        if model is None:
+            raise DefinitionError(
+                f"workflow {workflow.name} has no model of its own: give the engine one "
+                "(for the command, set OPENAI_API_KEY)"
+            )
+        return model
+
+    async def _begin(self, workflow: str, command: Start, lease: Lease) -> Draft:
+        declared = self.workflow(workflow)
+        self.model_of(declared)
+        draft = await load(self.store, command.run_id)
+        events = accept(draft.run, declared, command)
+        draft.lease = lease
+        draft.record(events, self.clock.now())
+        await commit(draft, self.store, self._telemetry)
+        return draft
+
+    async def _take(self, run_id: str, command: Command) -> Draft:
+        """The run with what follows from a command, durable; re-read where somebody was faster."""
+        while True:
+            draft = await self.load(run_id)
+            workflow = self.workflow(draft.live.workflow)
+            draft.record(accept(draft.run, workflow, command), self.clock.now())
+            if draft.live.state not in ENDED:
+                self.model_of(workflow)  # a verdict that could not be driven on is not taken
+            try:
+                await commit(draft, self.store, self._telemetry)
+            except ConflictError:
+                continue
+            return draft
+
+    async def _resume(self, draft: Draft, *, wait: bool) -> Run:
+        run_id = draft.live.id
+        async with self._lock(run_id):
+            head = await self.store.head(run_id)
+            if head is None or head.seq != draft.live.seq:
+                draft = await self.load(run_id)
+            if ready_at(draft.live) is None or head is None:
+                await settle_log(draft, self.store, self._telemetry)
+                return draft.live
+            self.driver(draft.live.workflow)
+            lease = await self._leases.take(head, wait=wait)
+            async with self._leases.kept(run_id, lease):
+                if lease.epoch != draft.lease.epoch + 1:
+                    draft = await self.load(run_id)
+                draft.lease = lease
+                await self._drive_patiently(draft)
+        return await self._unless_moved(draft)
+
+    async def _drive_patiently(self, draft: Draft) -> None:
+        """Drive until the run waits for a person or has ended; other waits are sat out."""
+        driver = self.driver(draft.live.workflow)
+        while (until := await driver.drive(draft)) is not None:
+            await until_stopped(self.stopping, self.clock.sleep_until(until))
+        await driver.settle(draft)
+
+    async def _unless_moved(self, draft: Draft) -> Run:
+        """The run; driven on where a command came in just before the lease was given back."""
+        head = await self.store.head(draft.live.id)
+        if head is None or head.seq == draft.live.seq or self.stopping.is_set():
+            return draft.live
+        return await self._go_on(await self.load(draft.live.id))
+
+    async def _go_on(self, draft: Draft) -> Run:
+        """The run, driven on unless somebody else does so already."""
+        try:
+            return await self._resume(draft, wait=False)
+        except RunBusy:
+            return (await self.load(draft.live.id)).live
+
+    def _lock(self, run_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(run_id, asyncio.Lock())

@@ -1,0 +1,136 @@
+"""One driver at a time: taking, keeping and giving back the lease of a run."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from engine.codec.events import from_ticks, ticks
+from engine.errors import EngineError, RunBusy, StoreError
+from engine.ports import Clock, Head, Lease, Store
+from engine.runtime.owner import Owner
+
+TTL = 30.0  # seconds that a lease lasts unless it is renewed
+RENEWAL = TTL / 3
+POLL = 0.2
+
+_LOG = logging.getLogger("waystation")
+
+
+class Leases:
+    """The leases of one driver.
+
+    A lease is taken over from a dead process of this host at once. Any other one
+    must have run out by the clock, and on top of that must not have been renewed
+    while we looked on for a renewal's time, so that a clock that jumps takes no
+    lease from a driver that lives. One that has not been renewed for all of its
+    time while we looked on is taken whatever the clock says.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Hold nothing yet."""
+        self._store, self._clock = store, clock
+        self._owner = Owner.mine()
+        self._seen: dict[str, tuple[Lease, float]] = {}
+        self._held = 0
+        self._keeper: asyncio.Task[None] | None = None
+
+    def first(self) -> Lease:
+        """The lease that a run of ours begins with."""
+        return Lease(str(self._owner), 1, self._expiry())
+
+    async def take(self, head: Head, *, wait: bool = False) -> Lease:
+        """The lease of the run, ours from now on.
+
+        Raises RunBusy, naming the owner, where somebody else drives it; with `wait`,
+        waits for them instead, for as long as it takes.
+        """
+        while not (lease := await self.try_take(head)):
+            if not wait and not self._ran_out(head.lease):
+                raise _busy(head)
+            await self._clock.sleep(POLL)
+            head = await self._again(head)
+        return lease
+
+    async def try_take(self, head: Head) -> Lease | None:
+        """The lease of the run, or None where it cannot be had now."""
+        if not self.is_free(head):
+            return None
+        lease = Lease(str(self._owner), head.lease.epoch + 1, self._expiry())
+        if not await self._store.claim(head.run_id, head.lease, lease):
+            return None
+        self._seen.pop(head.run_id, None)
+        return lease
+
+    @asynccontextmanager
+    async def kept(self, run_id: str, lease: Lease) -> AsyncIterator[None]:
+        """A context in which the lease is renewed; afterwards nobody drives the run."""
+        self._held += 1
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        moved = False
+        try:
+            yield
+            moved = True
+        finally:
+            self._held -= 1
+            if not self._held and self._keeper is not None:
+                self._keeper.cancel()
+                self._keeper = None
+            await self._give_back(run_id, lease, moved=moved)
+
+    async def _give_back(self, run_id: str, lease: Lease, *, moved: bool) -> None:
+        try:
+            await self._store.release(run_id, lease, moved=moved)
+        except StoreError as error:
+            _LOG.warning("the lease of run %s could not be given back: %s", run_id, error)
+
+    async def _keep(self) -> None:
+        while True:
+            await self._clock.sleep(RENEWAL)
+            try:
+                await self._store.renew(str(self._owner), self._expiry())
+            except StoreError as error:
+                _LOG.warning("leases could not be renewed: %s", error)
+
+    def is_free(self, head: Head) -> bool:
+        """Whether the run can be taken up now; how long it was looked on is remembered."""
+        if not head.lease.owner:
+            return True
+        owner = Owner.read(head.lease.owner)
+        if owner is None or owner == self._owner or owner.is_dead:
+            return True
+        since = self._looked_on(head)
+        return since >= TTL or (since >= RENEWAL and self._ran_out(head.lease))
+
+    def _looked_on(self, head: Head) -> float:
+        """For how many seconds we have seen this same lease, unrenewed."""
+        now = self._clock.monotonic()
+        lease, first = self._seen.get(head.run_id, (None, now))
+        if lease != head.lease:
+            first = now
+        self._seen[head.run_id] = (head.lease, first)
+        return now - first
+
+    def _ran_out(self, lease: Lease) -> bool:
+        return from_ticks(lease.expires) <= self._clock.now()
+
+    async def _again(self, head: Head) -> Head:
+        now = await self._store.head(head.run_id)
+        if now is None:
+            raise EngineError(f"run {head.run_id} is gone from its store")
+        return now
+
+    def _expiry(self) -> int:
+        return ticks(self._clock.now() + timedelta(seconds=TTL))
+
+
+def _busy(head: Head) -> RunBusy:
+    owner = Owner.read(head.lease.owner)
+    who = owner.in_words() if owner else "somebody else"
+    until = f"{from_ticks(head.lease.expires):%H:%M:%S} UTC unless renewed"
+    return RunBusy(
+        f"run {head.run_id} is being driven by {who}, with a lease until {until}; "
+        "wait for it (--wait), or let it finish"
+    )

@@ -1,0 +1,20 @@
+"""Waiting for something, but not past the moment when we are to stop."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+async def until_stopped(stopping: asyncio.Event, work: Coroutine[None, None, _T]) -> _T | None:
+    """What `work` gives; None where we were to stop first, and then it is cancelled."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+        stopped.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)

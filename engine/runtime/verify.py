@@ -1,0 +1,27 @@
+"""Reading every run of a store, to find those that do not hold together."""
+
+from collections.abc import AsyncIterator
+
+from engine.errors import CorruptRunError, RunTooNewError
+from engine.ports import Checkable, Store
+from engine.runtime.load import load
+
+_PAGE = 500
+
+
+async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
+    """What is wrong with each damaged run, with the run's id; "" for a fault of the store itself.
+
+    Runs that are whole are passed over. StoreError where the store cannot be read.
+    """
+    if isinstance(store, Checkable):
+        for fault in await store.faults():
+            yield "", fault
+    after: str | None = None
+    while page := await store.heads(limit=_PAGE, after=after):
+        for head in page:
+            try:
+                await load(store, head.run_id)
+            except (CorruptRunError, RunTooNewError) as error:
+                yield head.run_id, str(error)
+        after = page[-1].run_id

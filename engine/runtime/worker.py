@@ -1,0 +1,111 @@
+"""Takes up whatever is ready, many runs at once, until it is told to stop."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from engine.codec.events import ticks
+from engine.core.clean import error_words
+from engine.errors import BadInputError
+from engine.ports import Head
+from engine.runtime.host import Host
+
+POLL = 0.5  # seconds between two looks at the store
+MOST_TRIES = 5
+_OWED_AT_ONCE = 1000
+
+_LOG = logging.getLogger("waystation")
+
+
+class Worker:
+    """Drives the ready runs of some workflows: new, decided, due again, or left by a dead driver.
+
+    A run that fails to move when it is taken up, `MOST_TRIES` times in a row, is set
+    aside: it is left alone until somebody resumes it by name.
+    """
+
+    def __init__(self, host: Host, workflows: Sequence[str], concurrency: int) -> None:
+        """Take the names of the workflows, and how many runs to drive at once."""
+        if concurrency < 1:
+            raise BadInputError(f"concurrency must be at least 1, not {concurrency}")
+        self._host, self._workflows, self._concurrency = host, workflows, concurrency
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._failed: set[str] = set()
+
+    @property
+    def failed(self) -> Sequence[str]:
+        """The runs that could not be moved, by id."""
+        return sorted(self._failed)
+
+    async def run(self, *, once: bool = False) -> None:
+        """Nothing, once it was told to stop and holds no run any more.
+
+        With `once` it stops by itself when nothing is ready. StoreError where the store
+        fails when it is looked at.
+        """
+        try:
+            await self._settle_owed()
+            while not self._host.stopping.is_set():
+                await self._fill()
+                if once and not self._running:
+                    return
+                await self._wait()
+        finally:
+            while self._running:
+                await asyncio.wait(self._running.values())
+
+    def stop(self) -> None:
+        """Begin nothing new. Told again, break off what still runs: its calls are in doubt then."""
+        if self._host.stopping.is_set():
+            for task in self._running.values():
+                task.cancel()
+        self._host.stopping.set()
+
+    async def _fill(self) -> None:
+        for head in await self._ready():
+            if len(self._running) < self._concurrency and head.run_id not in self._running:
+                task = asyncio.create_task(self._drive(head))
+                self._running[head.run_id] = task
+
+    async def _ready(self) -> Sequence[Head]:
+        store, room = self._host.store, self._concurrency - len(self._running)
+        if not room:
+            return ()
+        left = [head for head in await store.leased() if self._may_be_left(head)]
+        now = ticks(self._host.clock.now())
+        ready = await store.ready(now=now, workflows=self._workflows, tries=MOST_TRIES, limit=room)
+        return (*left, *ready)
+
+    def _may_be_left(self, head: Head) -> bool:
+        known = head.workflow in self._workflows and head.run_id not in self._running
+        return known and head.tries < MOST_TRIES and self._host.is_free(head)
+
+    async def _drive(self, head: Head) -> None:
+        try:
+            await self._host.take_up(head)
+            self._failed.discard(head.run_id)
+        except Exception as error:  # noqa: BLE001 # one bad run stops no other
+            self._failed.add(head.run_id)
+            words = "run %s could not be driven (%d of %d tries): %s"
+            _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
+        finally:
+            del self._running[head.run_id]
+
+    async def _wait(self) -> None:
+        """Until a run is done with, or it is time to look again, or we are to stop."""
+        pause = asyncio.ensure_future(self._host.clock.sleep(POLL))
+        stopped = asyncio.ensure_future(self._host.stopping.wait())
+        try:
+            await asyncio.wait(
+                (pause, stopped, *self._running.values()), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            pause.cancel()
+            stopped.cancel()
+
+    async def _settle_owed(self) -> None:
+        for head in await self._host.store.owed(_OWED_AT_ONCE):
+            try:
+                await self._host.settle(head.run_id)
+            except Exception as error:  # noqa: BLE001 # one bad run stops no other
+                _LOG.warning("run %s: %s", head.run_id, error_words(error))

@@ -1,0 +1,74 @@
+"""The store's own transaction, as far as a tool may use it."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import apsw
+
+from engine.core.context import SqlValue
+
+_OURS = frozenset({"runs", "events"})
+_WRITING = frozenset(
+    {
+        apsw.SQLITE_INSERT,
+        apsw.SQLITE_UPDATE,
+        apsw.SQLITE_DELETE,
+        apsw.SQLITE_DROP_TABLE,
+        apsw.SQLITE_DROP_VIEW,
+        apsw.SQLITE_DROP_INDEX,
+        apsw.SQLITE_ALTER_TABLE,
+        apsw.SQLITE_CREATE_TRIGGER,
+        apsw.SQLITE_CREATE_TEMP_TRIGGER,
+        apsw.SQLITE_CREATE_INDEX,
+    }
+)
+_NEVER = frozenset(
+    {
+        apsw.SQLITE_TRANSACTION,
+        apsw.SQLITE_SAVEPOINT,
+        apsw.SQLITE_ATTACH,
+        apsw.SQLITE_DETACH,
+        apsw.SQLITE_PRAGMA,
+    }
+)
+
+
+class FencedTransaction:
+    """Statements in an open transaction; what is not the tool's business is refused.
+
+    Use it as a context; after it nothing can be executed any more.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        """Take the connection, which is in a transaction."""
+        self._connection, self._open = connection, False
+
+    def __enter__(self) -> Self:
+        """The transaction, fenced."""
+        self._connection.authorizer = _allowed
+        self._open = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the fence down."""
+        self._open = False
+        self._connection.authorizer = None
+
+    def execute(
+        self, sql: str, bindings: Sequence[SqlValue] = ()
+    ) -> Sequence[tuple[SqlValue, ...]]:
+        """See Transaction."""
+        if not self._open:
+            raise ValueError("the call is over, and its transaction with it")
+        return list(self._connection.execute(sql, tuple(bindings)))
+
+
+def _allowed(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    refused = action in _NEVER or (action in _WRITING and {first, second} & _OURS)
+    return apsw.SQLITE_DENY if refused else apsw.SQLITE_OK
