@@ -61,28 +61,37 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
     for the hints and the rest. Raises DefinitionError for a parameter without a type
     hint, or one that cannot be given by name.
     """
+    declared = {
+        "read_only": read_only,
+        "destructive": destructive and not read_only,
+        "idempotent": idempotent,
+        "approval": approval,
+        "reconcile": reconcile,
+        "key_ttl": key_ttl,
+        "transactional": transactional,
+    }
 
     def make(function: Function) -> Tool:
-        doc = parse(inspect.getdoc(function) or "")
-        title = name or str(getattr(function, "__name__", type(function).__name__))
-        model = _model(title, function, {p.arg_name: p.description for p in doc.params})
-        schema = _schema(title, model)
-        return Tool(
-            name=title,
-            description=description or _first_words(doc.short_description, doc.long_description),
-            parameters=schema,
-            function=function,
-            read_only=read_only,
-            destructive=destructive and not read_only,
-            idempotent=idempotent,
-            approval=approval,
-            reconcile=reconcile,
-            key_ttl=key_ttl,
-            transactional=transactional,
-            validator=ModelArguments(model, null_means_absent(schema)),
-        )
+        return _make(function, name, description, declared)
 
     return make if function is None else make(function)
+
+
+def _make(
+    function: Function, name: str | None, description: str | None, declared: dict[str, Any]
+) -> Tool:
+    doc = parse(inspect.getdoc(function) or "")
+    title = name or str(getattr(function, "__name__", type(function).__name__))
+    model = _model(title, function, {p.arg_name: p.description for p in doc.params})
+    schema = _schema(title, model)
+    return Tool(
+        name=title,
+        description=description or _first_words(doc.short_description, doc.long_description),
+        parameters=schema,
+        function=function,
+        validator=ModelArguments(model, null_means_absent(schema)),
+        **declared,
+    )
 
 
 def _first_words(short: str | None, long: str | None) -> str:

@@ -1,25 +1,35 @@
-"""A log file that several processes may append to, and that mends a line cut short."""
+"""A log file that several processes may append to, and that may be moved away meanwhile."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class LogFile:
-    """Whole lines, appended unbuffered, so that a line is one write."""
+    """Whole lines, appended unbuffered, so that a line is one write.
+
+    A line that somebody left half written is ended first, so that the next one never
+    hangs on to it. Where the file was moved away or deleted, a new one is begun.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, with its folder; raises OSError."""
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_APPEND | os.O_CREAT | os.O_RDWR, 0o666)
-        self._torn = _ends_in_mid_line(self._fd)
+        self._fd = self._open()
 
     def write(self, line: bytes) -> int:
         """The length of the line, all of it written; raises OSError, and mends it next time."""
-        rest = memoryview(b"\n" + line if self._torn else line)
-        self._torn = True
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
-        self._torn = False
+        self._follow()
+        with _alone(self._fd):
+            rest = memoryview(b"\n" + line if _ends_in_mid_line(self._fd) else line)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
         return len(line)
 
     def flush(self) -> None:
@@ -28,6 +38,34 @@ class LogFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_APPEND | os.O_CREAT | os.O_RDWR, 0o666)
+
+    def _follow(self) -> None:
+        """Begin a new file where ours is no longer the one at the path."""
+        ours = os.fstat(self._fd)
+        try:
+            there = os.stat(self._path)  # noqa: PTH116 # once a line: the plain call is the fast one
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            new = self._open()
+            os.close(self._fd)
+            self._fd = new
+
+
+@contextmanager
+def _alone(fd: int) -> Iterator[None]:
+    """No other process of ours writes meanwhile, where the system can say so."""
+    if sys.platform == "win32":
+        yield
+        return
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _ends_in_mid_line(fd: int) -> bool:

@@ -54,7 +54,8 @@ def test_the_path_names_what_there_is() -> None:
     drawn = (ROOT / "diagrams" / "path.mmd").read_text()
     text = "\n".join(path.read_text() for path in SOURCES)
     words = set(re.findall(r"\w+", drawn))
-    steps = {"accept", "decide", "evolve", "call_model", "call_tools", "commit", "append", "tell"}
+    performed = {"call_model", "call_tool", "reconcile"}
+    steps = {"accept", "decide", "evolve", "commit", "append", "tell", *performed}
     for name in steps:
         assert name in words, f"path.mmd leaves out {name}"
         assert re.search(rf"def {name}\b", text), f"there is no {name} any more"

@@ -1,13 +1,12 @@
-"""The engine: the one place that wires stores, models, log and runtime together."""
+"""The Engine: what people ask of runs, and the wiring that answers it."""
 
-import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.catalogue import check_address, heads, open_store
-from engine.codec.checkpoints import decode_checkpoint
+from engine.api.looking import page_of, pending_in
+from engine.api.wiring import LogTarget, by_name, new_id, several
+from engine.catalogue import check_address, open_store
 from engine.core.accept import accept
 from engine.core.commands import Abort, AcceptChanges, Answer, Approve, Deny, Start
 from engine.core.events import Recorded
@@ -15,26 +14,17 @@ from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
-    CorruptRunError,
-    DefinitionError,
     EngineError,
-    RunTooNewError,
     UnknownRunError,
     UnknownWorkflowError,
 )
-from engine.ports import Clock, Closeable, Logger, Store
+from engine.ports import Clock, Closeable, Store
 from engine.runtime.clock import SystemClock
 from engine.runtime.host import Host
 from engine.runtime.load import load_journal
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.verify import faults
 from engine.runtime.worker import Worker
-
-LogTarget = str | Path | Logger
-
-_ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that are mistaken for each other
-_PAGE = 500
-_LOG = logging.getLogger("waystation")
 
 
 class Engine:
@@ -63,8 +53,8 @@ class Engine:
         DefinitionError where two workflows have one name.
         """
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
-        self._log_wanted = _several(log)
-        self._workflows = _by_name(workflows)
+        self._log_wanted = several(log)
+        self._workflows = by_name(workflows)
         self._opened: tuple[Store, Telemetry, Host] | None = None
         self._entered = False
 
@@ -202,22 +192,14 @@ class Engine:
         read are left out, with a warning to the `waystation` logger. Raises
         BadInputError for an unknown state or run, or a limit below 1.
         """
-        page, _ = await self._page(state=state, workflow=workflow, limit=limit, after=after)
+        page, _ = await page_of(
+            self._host.store, state=state, workflow=workflow, limit=limit, after=after
+        )
         return page
 
     async def pending(self) -> list[PendingApproval]:
         """Every open approval with its run, the oldest first; see `runs` for damaged ones."""
-        found: list[PendingApproval] = []
-        after: str | None = None
-        while True:
-            page, after = await self._page(state=State.AwaitingApproval, limit=_PAGE, after=after)
-            found += [
-                PendingApproval(run_id=run.id, workflow=run.workflow, **dict(approval))
-                for run in page
-                for approval in run.approvals
-            ]
-            if after is None:
-                return sorted(found, key=lambda approval: approval.requested_at)
+        return await pending_in(self._host.store)
 
     async def damaged(self) -> dict[str, str]:
         """What is wrong with each run that does not hold together, by the run's id.
@@ -226,31 +208,12 @@ class Engine:
         """
         return {run_id: words async for run_id, words in faults(self._host.store)}
 
-    async def _page(
-        self,
-        *,
-        state: State | str | None,
-        workflow: str | None = None,
-        limit: int,
-        after: str | None,
-    ) -> tuple[list[Checkpoint], str | None]:
-        """The readable checkpoints of a page, and the run to go on after, if any is left."""
-        store = self._host.store
-        rows = await heads(store, state=state, workflow=workflow, limit=limit, after=after)
-        page: list[Checkpoint] = []
-        for row in rows:
-            try:
-                page.append(decode_checkpoint(row.checkpoint))
-            except (CorruptRunError, RunTooNewError) as error:
-                _LOG.warning("run %s is left out: %s", row.run_id, error)
-        return page, rows[-1].run_id if rows else None
-
     def _start(self, workflow: str, message: str, run_id: str | None) -> Start:
         """The command to start; what makes no sense opens no store."""
         if workflow not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflowError(f"there is no workflow {workflow!r}; there are: {known}")
-        command = Start(run_id=_new_id() if run_id is None else run_id, message=message)
+        command = Start(run_id=new_id() if run_id is None else run_id, message=message)
         accept(None, self._workflows[workflow], command)
         return command
 
@@ -273,32 +236,3 @@ class Engine:
             raise
         host = Host(store, telemetry, self._clock, self._workflows, self._model)
         return store, telemetry, host
-
-
-def _new_id() -> str:
-    import secrets
-
-    return "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
-
-
-def _several(log: LogTarget | Sequence[LogTarget] | None) -> Sequence[LogTarget]:
-    match log:
-        case None:
-            return ()
-        case str() | Path():
-            return (log,)
-        case Sequence():
-            return log
-        case _:
-            return (log,)
-
-
-def _by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
-    named: dict[str, Workflow] = {}
-    for workflow in workflows:
-        if not isinstance(workflow, Workflow):
-            raise DefinitionError(f"{workflow!r} is no Workflow")
-        if workflow.name in named:
-            raise DefinitionError(f"two workflows are named {workflow.name}")
-        named[workflow.name] = workflow
-    return named
