@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.core.clean import clean_text
 from engine.core.states import State
-from engine.errors import BadInputError, BadStoreUrlError
+from engine.errors import BadInputError, BadStoreUrlError, StoreError
 from engine.ports import Head, Store
 
 MEMORY = "memory://"
@@ -24,6 +24,22 @@ def open_store(url: str) -> Store:
     from engine.stores.sqlite import SqliteStore
 
     return SqliteStore(sqlite_path(url))
+
+
+def backup(url: str, file: Path) -> int:
+    """The size in bytes of `file`, now a copy of the store at `url`, which may be in use.
+
+    Raises BadInputError where `file` is there already or `url` names no file, StoreError
+    where there is no such store or it cannot be copied.
+    """
+    if url == MEMORY:
+        raise BadInputError("a store in memory cannot be backed up")
+    from engine.stores.backup import back_up
+
+    source = sqlite_path(url)
+    if not source.exists():
+        raise StoreError(f"there is no store at {source} to back up")
+    return back_up(source, file)
 
 
 def check_address(url: str, log: Iterable[object] = ()) -> None:

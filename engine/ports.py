@@ -18,6 +18,7 @@ __all__ = [
     "Closeable",
     "Entry",
     "Head",
+    "Health",
     "Lease",
     "Logger",
     "ModelClient",
@@ -166,9 +167,34 @@ class Transactional(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a store is: sizes in bytes, and how many runs there are of each kind.
+
+    `owed` have log lines to come, `ready` can be driven and are not, `waiting` need a
+    person; `most_tries` is how often one of the ready ones was taken up in vain.
+    """
+
+    where: str
+    sqlite: str
+    schema: int
+    journal_mode: str
+    sync_mode: str
+    size: int
+    free: int
+    owed: int
+    ready: int
+    waiting: int
+    most_tries: int
+
+
 @runtime_checkable
 class Checkable(Protocol):
     """A store that can look at itself as a whole."""
+
+    async def health(self) -> Health:
+        """How it is."""
+        ...
 
     async def faults(self) -> Sequence[str]:
         """What is wrong with the store itself, or with rows that belong to no run."""

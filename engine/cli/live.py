@@ -95,6 +95,13 @@ class SilentView(PlainView):
         """Print nothing."""
 
     @classmethod
+    def lines(cls, *, as_json: bool, offline: bool) -> Self | PlainView:
+        """A line a transition, or nothing for machines; for many runs at once."""
+        view = cls() if as_json else PlainView()
+        view.offline = offline
+        return view
+
+    @classmethod
     def choose(cls, *, as_json: bool, offline: bool) -> Self | PlainView:
         """The view that fits who reads; where `offline`, it says so before its first line."""
         terminal = sys.stdout is not None and sys.stdout.isatty()

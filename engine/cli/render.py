@@ -1,8 +1,8 @@
 """Runs and approvals as people read them, and as machines do."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, assert_never
 
 import click
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ _DIGEST_SHOWN = 12
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
-def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, str]) -> None:
+def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, object]) -> None:
     """Print the value as JSON; every character outside ASCII is escaped, so it is inert."""
     plain: object = value
     if isinstance(value, BaseModel):
@@ -51,12 +51,16 @@ def print_run(run: Run, settings: Settings) -> None:
         print_approval(approval, run.id, settings)
     if run.state in (State.AwaitingModel, State.DispatchingTools):
         go_on = settings.hint(f"resume {run.id}")
-        click.echo(f"It is being driven elsewhere, or was interrupted; to go on: {go_on}")
+        click.echo(
+            f"It is left to a worker (waystation worker), or driven elsewhere; to go on here: {go_on}"
+        )
+    for call in run.calls if run.state is State.Aborted else ():
+        if call.status in ("started", "interrupted"):
+            click.echo(f"IN DOUBT: {call.id} ({visible(call.tool)}) was started, without a result.")
 
 
 def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
     """Print exactly what a person is asked to allow, and how to say so."""
-    several = f" --call {approval.call_id}"
     click.echo(_asks(approval))
     for name, value in sorted(approval.arguments.items()):
         shown = name if name.isidentifier() else _value(name)
@@ -65,8 +69,8 @@ def print_approval(approval: Approval, run_id: str, settings: Settings) -> None:
         f"  run {run_id}, call {approval.call_id}, digest {approval.digest[:_DIGEST_SHOWN]},"
         f" asked {approval.requested_at:{_TIME}} UTC"
     )
-    click.echo(f"  allow:  {settings.hint(f'approve {run_id}{several}')}")
-    click.echo(f'  refuse: {settings.hint(f"deny {run_id}{several}")} --reason "..."')
+    for verb, line in _verdicts(approval, run_id, settings):
+        click.echo(f"  {verb:<7} {line}")
 
 
 def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> None:
@@ -108,13 +112,36 @@ def print_journal(journal: "Sequence[Recorded]", settings: Settings) -> None:
 
 
 def _asks(approval: Approval) -> str:
-    tool = visible(approval.tool)
-    if approval.kind == "in_doubt":
-        return (
-            f"IN DOUBT: {tool} was started, and it is not known whether it happened. "
-            "Allowing runs it again:"
-        )
-    return f"{tool} wants to run with:"
+    tool, reason = visible(approval.tool), visible(approval.reason or "")
+    match approval.kind:
+        case "in_doubt":
+            return (
+                f"IN DOUBT: {tool} was started, and it is not known whether it happened\n"
+                f"({reason}). It was started with:"
+            )
+        case "changed":
+            return f"CHANGED CODE: {reason}, with:"
+        case "tool_call":
+            return f"{tool} wants to run with:"
+        case other:
+            assert_never(other)
+
+
+def _verdicts(approval: Approval, run_id: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What a person can say, each as a command line."""
+    call = f"{run_id} --call {approval.call_id}"
+    match approval.kind:
+        case "in_doubt":
+            yield "again:", settings.hint(f"approve {call} --retry")
+            yield "it did:", f'{settings.hint(f"answer {call}")} --result "..."'
+        case "changed":
+            yield "go on:", settings.hint(f"resume {run_id} --accept-changes")
+        case "tool_call":
+            yield "allow:", settings.hint(f"approve {call}")
+        case other:
+            assert_never(other)
+    verb = "give up:" if approval.kind == "in_doubt" else "refuse:"
+    yield verb, f'{settings.hint(f"deny {call}")} --reason "..."'
 
 
 def _value(value: object) -> str:

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 import click
 import orjson
 
-from engine.cli.text import short
+from engine.cli.text import short, visible
 from engine.core.states import State
-from engine.errors import CorruptRunError
 from engine.ports import Head
 
+_SHOWN = {"id", "state", "updated_at", "workflow", "answer", "reason", "approvals"}
 _WIDEST = max(len(state) for state in State)
 
 
 def print_rows(heads: Sequence[Head], *, as_json: bool) -> None:
     """Print the checkpoints as one JSON array, or one line a run."""
-    runs = [_read(head) for head in heads]
+    runs = [run for head in heads if (run := _read(head))]
     if as_json:
         click.echo(json.dumps(runs))
     elif not runs:
@@ -26,13 +26,16 @@ def print_rows(heads: Sequence[Head], *, as_json: bool) -> None:
 
 
 def _read(head: Head) -> dict[str, object]:
+    """The checkpoint; empty, and said so on stderr, where the row is damaged."""
     try:
         checkpoint: dict[str, object] = orjson.loads(head.checkpoint)
-    except orjson.JSONDecodeError as error:
-        raise CorruptRunError(f"run {head.run_id} is damaged: no checkpoint") from error
-    if not isinstance(checkpoint, dict) or "approvals" not in checkpoint:
-        raise CorruptRunError(f"run {head.run_id} is damaged: its checkpoint is none")
-    return checkpoint
+    except orjson.JSONDecodeError:
+        checkpoint = {}
+    if isinstance(checkpoint, dict) and checkpoint.keys() >= _SHOWN:
+        return checkpoint
+    name = visible(head.run_id)
+    click.echo(f"waystation: run {name} is damaged and left out; see waystation verify", err=True)
+    return {}
 
 
 def _line(run: Mapping[str, object], width: int) -> str:

@@ -21,8 +21,8 @@ from engine.errors import (
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
-def accept(run: Run | None, workflow: Workflow, command: Command) -> tuple[ev.Event, ...]:
-    """The events that `command` brings about.
+def accept(run: Run | None, workflow: Workflow | None, command: Command) -> tuple[ev.Event, ...]:
+    """The events that `command` brings about; only a start needs its workflow.
 
     Raises BadInputError or RefusedError, and then nothing has changed.
     """
@@ -102,7 +102,9 @@ def _accept_changes(run: Run, command: AcceptChanges) -> tuple[ev.Event, ...]:
     return tuple(_granted(one, command.by) for one in changed)
 
 
-def _start(run: Run | None, workflow: Workflow, command: Start) -> tuple[ev.Event, ...]:
+def _start(run: Run | None, workflow: Workflow | None, command: Start) -> tuple[ev.Event, ...]:
+    if workflow is None:
+        raise BadInputError("say which workflow is to be started")
     if run is not None:
         raise RunExistsError(f"there is a run {run.id} already; it is {run.state}")
     if not _RUN_ID.fullmatch(command.run_id):

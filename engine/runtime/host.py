@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
 from engine.core.accept import accept
-from engine.core.commands import Command, Start
+from engine.core.commands import Abort, Command, Start
 from engine.core.ready import ready_at
 from engine.core.run import Run
-from engine.core.states import ENDED
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     ConflictError,
@@ -47,7 +46,9 @@ class Host:
 
     async def submit(self, workflow: str, command: Start) -> Draft:
         """A new run, durable, which nobody drives yet."""
-        return await self._begin(workflow, command, Lease())
+        draft = await self._begin(workflow, command, Lease())
+        await settle_log(draft, self.store, self._telemetry)
+        return draft
 
     async def start(self, workflow: str, command: Start) -> Run:
         """A new run, driven on."""
@@ -133,10 +134,9 @@ class Host:
         """The run with what follows from a command, durable; re-read where somebody was faster."""
         while True:
             draft = await self.load(run_id)
-            workflow = self.workflow(draft.live.workflow)
-            draft.record(accept(draft.run, workflow, command), self.clock.now())
-            if draft.live.state not in ENDED:
-                self.model_of(workflow)  # a verdict that could not be driven on is not taken
+            if not isinstance(command, Abort):
+                self.driver(draft.live.workflow)  # what could not be driven on is not taken
+            draft.record(accept(draft.run, None, command), self.clock.now())
             try:
                 await commit(draft, self.store, self._telemetry)
             except ConflictError:

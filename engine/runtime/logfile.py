@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -19,17 +18,20 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file, with its folder; raises OSError."""
-        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = str(path)
         self._fd = self._open()
 
     def write(self, line: bytes) -> int:
         """The length of the line, all of it written; raises OSError, and mends it next time."""
         self._follow()
-        with _alone(self._fd):
+        _lock(self._fd)
+        try:
             rest = memoryview(b"\n" + line if _ends_in_mid_line(self._fd) else line)
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
+        finally:
+            _unlock(self._fd)
         return len(line)
 
     def flush(self) -> None:
@@ -55,17 +57,17 @@ class LogFile:
             self._fd = new
 
 
-@contextmanager
-def _alone(fd: int) -> Iterator[None]:
-    """No other process of ours writes meanwhile, where the system can say so."""
-    if sys.platform == "win32":
-        yield
-        return
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+def _lock(fd: int) -> None:
+    """Let no other process of ours write meanwhile, where the system knows how."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def _unlock(fd: int) -> None:
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _ends_in_mid_line(fd: int) -> bool:

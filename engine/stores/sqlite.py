@@ -15,9 +15,10 @@ import apsw
 from engine.core.context import Transaction
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
-from engine.ports import Append, Entry, Head, Lease
+from engine.ports import Append, Entry, Head, Health, Lease
 from engine.stores.database import connect
 from engine.stores.fenced import FencedTransaction
+from engine.stores.health import health
 from engine.stores.queries import load_queries
 from engine.stores.writer import Writer
 
@@ -122,6 +123,12 @@ class SqliteStore:
     async def mark_logged(self, run_id: str, seq: int) -> None:
         """See Store."""
         await self._note("mark_logged", {"run_id": run_id, "seq": seq})
+
+    async def health(self) -> Health:
+        """See Checkable."""
+        return await self._writer.ask(
+            lambda connection: health(connection, self._path, _SQL["counts"])
+        )
 
     async def faults(self) -> Sequence[str]:
         """See Checkable."""

@@ -107,6 +107,14 @@ UPDATE runs SET logged = max(logged, :seq) WHERE run_id = :run_id;
 -- How many events belong to no run.
 SELECT count(*) FROM events WHERE run NOT IN (SELECT id FROM runs);
 
+-- name: counts
+-- How many runs are owed log lines, ready, and waiting for a person; the most tries of a ready one.
+SELECT
+  (SELECT count(*) FROM runs WHERE logged < seq AND owner = ''),
+  (SELECT count(*) FROM runs WHERE ready_at IS NOT NULL AND owner = ''),
+  (SELECT count(*) FROM runs WHERE state = 'AwaitingApproval' AND ready_at IS NULL),
+  (SELECT coalesce(max(tries), 0) FROM runs WHERE ready_at IS NOT NULL AND owner = '');
+
 -- name: ready
 -- Runs that can be driven on and that nobody drives, the longest ready first.
 SELECT * FROM heads

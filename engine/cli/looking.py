@@ -1,0 +1,79 @@
+"""Subcommands that only look: list, show, approvals, log, diagram."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.options import Settings
+from engine.cli.root import ask, command, run_argument
+from engine.core.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.ports import Head
+
+
+@command("list")
+@click.option("--state", help=f"Only runs in this state: {', '.join(State)}.")
+@click.option("--workflow", help="Only runs of this workflow.")
+@click.option("--limit", type=int, default=100, show_default=True, help="At most so many.")
+@click.option("--after", metavar="RUN", help="Go on after this run.")
+def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as Engine.runs has them
+    """List runs, the newest first."""
+    from engine.catalogue import heads
+    from engine.cli.rows import print_rows
+
+    settings.note_missing()
+
+    async def look() -> "Sequence[Head]":
+        store = settings.looking()
+        try:
+            return await heads(store, **wanted)
+        finally:
+            await store.close()
+
+    print_rows(asyncio.run(look()), as_json=settings.json)
+
+
+@command("show")
+@run_argument
+def show(settings: Settings, run_id: str) -> None:
+    """Show RUN: where it is, and who said what."""
+    from engine.cli.render import print_run, print_transcript
+
+    run = ask(settings, lambda engine: engine.run(run_id))
+    if not settings.json:
+        print_transcript(run)
+    print_run(run, settings)
+
+
+@command("approvals")
+def approvals(settings: Settings) -> None:
+    """List what waits for a person, the oldest first."""
+    from engine.cli.render import print_pending
+
+    settings.note_missing()
+    print_pending(ask(settings, lambda engine: engine.pending()), settings)
+
+
+@command("log")
+@run_argument
+def log(settings: Settings, run_id: str) -> None:
+    """Print the journal of RUN, an event a line."""
+    from engine.cli.render import print_journal
+
+    print_journal(ask(settings, lambda engine: engine.journal(run_id)), settings)
+
+
+@command("diagram")
+def diagram(settings: Settings) -> None:
+    """Print the machine as a Mermaid diagram."""
+    from engine.cli.render import print_json
+    from engine.diagrams import lifecycle
+
+    if settings.json:
+        print_json({"lifecycle": lifecycle()})
+    else:
+        click.echo(lifecycle(), nl=False)

@@ -1,0 +1,63 @@
+"""The command itself, and how its subcommands are made."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from engine.cli.options import Settings, common_options, merge
+
+if TYPE_CHECKING:
+    from engine.api import Engine
+
+_T = TypeVar("_T")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="waystation")
+@common_options(environment=True)
+@click.pass_context
+def cli(context: click.Context, /, **told: Any) -> None:  # noqa: ANN401 # click's own
+    """Run AI agents as persisted state machines that stop for approval."""
+    context.obj = merge(None, **told)
+
+
+def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
+    """A subcommand with the common options, given its Settings first."""
+
+    def make(function: Callable[..., int | None]) -> click.Command:
+        @wraps(function)
+        def called(**told: Any) -> int | None:  # noqa: ANN401 # click's own
+            common = {name: told.pop(name) for name in ("store", "log", "app", "as_json")}
+            outer = click.get_current_context().find_object(Settings)
+            return function(merge(outer, **common), **told)
+
+        return cli.command(name)(common_options(environment=False)(called))
+
+    return make
+
+
+def ask(settings: Settings, question: "Callable[[Engine], Awaitable[_T]]") -> _T:
+    """The answer of an engine that only looks."""
+
+    async def asked() -> _T:
+        async with settings.reading() as engine:
+            return await question(engine)
+
+    return asyncio.run(asked())
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+by_option = click.option("--by", default=_login, help="Who decides. [the login name]")
+model_option = click.option("--model", help="The real model to ask.")
+call_option = click.option("--call", "call_id", help="Which call, where several wait.")
+run_argument = click.argument("run_id", metavar="RUN")
