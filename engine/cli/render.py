@@ -51,9 +51,8 @@ def print_run(run: Run, settings: Settings) -> None:
         print_approval(approval, run.id, settings)
     if run.state in (State.AwaitingModel, State.DispatchingTools):
         go_on = settings.hint(f"resume {run.id}")
-        click.echo(
-            f"It is left to a worker (waystation worker), or driven elsewhere; to go on here: {go_on}"
-        )
+        click.echo("It is left to a worker (waystation worker), or driven elsewhere.")
+        click.echo(f"To go on here: {go_on}")
     for call in run.calls if run.state is State.Aborted else ():
         if call.status in ("started", "interrupted"):
             click.echo(f"IN DOUBT: {call.id} ({visible(call.tool)}) was started, without a result.")
@@ -140,7 +139,7 @@ def _verdicts(approval: Approval, run_id: str, settings: Settings) -> Iterator[t
             yield "allow:", settings.hint(f"approve {call}")
         case other:
             assert_never(other)
-    verb = "give up:" if approval.kind == "in_doubt" else "refuse:"
+    verb = "forget:" if approval.kind == "in_doubt" else "refuse:"
     yield verb, f'{settings.hint(f"deny {call}")} --reason "..."'
 
 

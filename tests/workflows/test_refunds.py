@@ -9,13 +9,14 @@ from typing import Any
 import apsw
 import pytest
 
-from engine import Engine, State, Workflow
+from engine import Engine, State, ToolContext, Workflow
 from engine.core.schema import ArgumentsError
 from workflows import ALL
 from workflows.refunds import refunds
 from workflows.refunds.calculator import evaluate
 from workflows.refunds.policy_folder import read_policy_file
 
+KEY = "k" * 32
 MAY_11 = date(2025, 5, 11)
 
 
@@ -28,7 +29,9 @@ def call(workflow: Workflow, name: str, /, **arguments: object) -> Any:  # whate
     """What a tool gives for arguments as a model would write them."""
     tool = workflow.tool(name)
     assert tool is not None
-    return tool.function(**tool.bind(tool.validate(json.dumps(arguments))))
+    bound = tool.bind(tool.validate(json.dumps(arguments)))
+    context = ToolContext("r1", "call_1_1", 1, KEY)
+    return tool.function(**bound, **({tool.context: context} if tool.context else {}))
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:
@@ -94,7 +97,13 @@ def test_a_refund_is_checked_again_and_made_once(workflow: Workflow) -> None:
     )
     with pytest.raises(Exception, match="refunded already"):
         call(workflow, "issue_refund", order_id="67890", amount=1, reason="x")
-    assert rows("SELECT order_id, amount_cents FROM refunds") == [("67890", 14950)]
+    assert rows("SELECT order_id, amount_cents, key FROM refunds") == [("67890", 14950, KEY)]
+    refund = workflow.tool("issue_refund")
+    assert refund is not None
+    assert refund.reconcile is not None
+    found = {"order_id": "67890", "refunded": "149.50", "to": "Ben Okafor"}
+    assert refund.reconcile(KEY, {}) == found
+    assert refund.reconcile("another", {}) is None
     assert (
         call(workflow, "check_return_eligibility", order_id="67890")["reason"] == "refunded already"
     )

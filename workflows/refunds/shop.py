@@ -45,8 +45,8 @@ class Shop:
         with self._open() as database:
             return _order(database, order_id)
 
-    def refund(self, order_id: str, amount_cents: int, reason: str) -> Order:
-        """The order, now refunded.
+    def refund(self, order_id: str, amount_cents: int, reason: str, key: str) -> Order:
+        """The order, now refunded, on the books under the call's idempotency key.
 
         Raises ShopError where there is no such order, it was refunded before, or the
         amount is more than its total; check and refund are one transaction.
@@ -60,10 +60,18 @@ class Shop:
                     f"{euros(amount_cents)} is not within the total of {euros(order.total_cents)}"
                 )
             database.execute(
-                "INSERT INTO refunds (order_id, amount_cents, reason, day) VALUES (?, ?, ?, ?)",
-                (order_id, amount_cents, reason, self._today().isoformat()),
+                "INSERT INTO refunds (order_id, amount_cents, reason, day, key)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (order_id, amount_cents, reason, self._today().isoformat(), key),
             )
             return order
+
+    def refunded_under(self, key: str) -> tuple[Order, int] | None:
+        """The order that was refunded under an idempotency key, and the cents; None if none was."""
+        with self._open() as database:
+            asked = "SELECT order_id, amount_cents FROM refunds WHERE key = ?"
+            row = database.execute(asked, (key,)).fetchone()
+            return row and (_order(database, row[0]), row[1])
 
     def send(self, order_id: str, subject: str, body: str) -> str:
         """The address that the e-mail went out to, the customer's own; ShopError if no order."""
@@ -90,6 +98,9 @@ class Shop:
             database.close()
 
     def _seed(self, database: apsw.Connection) -> None:
+        if database.pragma("user_version") == 1:  # a shop of before refunds had keys
+            database.execute("ALTER TABLE refunds ADD COLUMN key TEXT")
+            database.pragma("user_version", 2)
         if database.pragma("user_version"):
             return
         database.execute(files(__package__).joinpath("shop.sql").read_text(encoding="utf-8"))
@@ -100,7 +111,7 @@ class Shop:
                 (delivered.isoformat(), order_id),
             )
         database.execute("DROP TABLE recent")
-        database.pragma("user_version", 1)
+        database.pragma("user_version", 2)
 
 
 def euros(cents: int) -> str:

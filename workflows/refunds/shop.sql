@@ -14,7 +14,8 @@ CREATE TABLE refunds (
   order_id     TEXT PRIMARY KEY REFERENCES orders, -- an order is refunded once
   amount_cents INTEGER NOT NULL,
   reason       TEXT NOT NULL,
-  day          TEXT NOT NULL
+  day          TEXT NOT NULL,
+  key          TEXT UNIQUE -- the idempotency key of the call that asked for it
 );
 CREATE TABLE outbox (
   id      INTEGER PRIMARY KEY,

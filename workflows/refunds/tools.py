@@ -1,6 +1,6 @@
 """What the refund agent may do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from engine import Tool, tool
+from engine import Tool, ToolContext, tool
 from workflows.refunds.calculator import evaluate
 from workflows.refunds.policy_folder import read_policy_file
 from workflows.refunds.shop import Order, Shop, euros
@@ -99,16 +99,22 @@ def _desk_tools(policies: Path, today: Callable[[], date]) -> tuple[Tool, ...]:
 
 
 def _changing_tools(shop: Shop) -> tuple[Tool, ...]:
-    @tool
-    def issue_refund(order_id: OrderId, amount: Amount, reason: str) -> dict[str, object]:
+    def look_up(key: str, _: Mapping[str, object]) -> dict[str, object] | None:
+        refunded = shop.refunded_under(key)
+        return refunded and _receipt(*refunded)
+
+    @tool(reconcile=look_up)
+    def issue_refund(
+        order_id: OrderId, amount: Amount, reason: str, context: ToolContext
+    ) -> dict[str, object]:
         """Give money back for an order. This cannot be undone.
 
         Args:
             reason: Why, in one sentence, for the shop's books
         """
         cents = int(Decimal(str(amount)) * 100)
-        order = shop.refund(order_id, cents, reason)
-        return {"order_id": order_id, "refunded": euros(cents), "to": order.customer}
+        order = shop.refund(order_id, cents, reason, context.idempotency_key)
+        return _receipt(order, cents)
 
     @tool
     def send_email(order_id: OrderId, subject: str, body: str) -> dict[str, object]:
@@ -121,3 +127,7 @@ def _changing_tools(shop: Shop) -> tuple[Tool, ...]:
         return {"sent_to": shop.send(order_id, subject, body)}
 
     return (issue_refund, send_email)
+
+
+def _receipt(order: Order, cents: int) -> dict[str, object]:
+    return {"order_id": order.order_id, "refunded": euros(cents), "to": order.customer}
