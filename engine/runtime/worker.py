@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
-from engine.errors import BadInputError
+from engine.errors import BadInputError, RunBusy
 from engine.ports import Head
 from engine.runtime.host import Host
 
@@ -84,6 +84,8 @@ class Worker:
         try:
             await self._host.take_up(head)
             self._failed.discard(head.run_id)
+        except RunBusy:
+            _LOG.info("run %s is driven by somebody else now", head.run_id)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
             self._failed.add(head.run_id)
             words = "run %s could not be driven (%d of %d tries): %s"

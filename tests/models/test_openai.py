@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine import Engine, OpenAIModel, Run, State, Workflow, events
+from engine import Engine, ModelRequest, OpenAIModel, Run, State, Workflow, events
 from engine.core.strict import strict_schema
 from tests.clock import Jumping
 from tests.models.server import ProtocolServer, Reply, completion, failure, serving
@@ -220,3 +220,12 @@ def test_a_strict_schema_makes_optional_parameters_nullable_and_required() -> No
 )
 def test_what_strict_mode_cannot_say_is_sent_as_it_is(schema: dict[str, object]) -> None:
     assert strict_schema(schema) is None  # type: ignore[arg-type] # plain JSON
+
+
+async def test_each_try_carries_a_key_of_its_own_that_any_process_would_send() -> None:
+    with serving(failure(503), completion({"content": "Hi"})) as server:
+        run, _ = await drive(server)
+        again = [ModelRequest(run.id, 1, attempt, (), ()).idempotency_key for attempt in (1, 2)]
+        keys = [headers["idempotency-key"] for headers in server.headers]
+    assert keys == again
+    assert len(set(keys)) == 2
