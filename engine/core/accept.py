@@ -138,7 +138,7 @@ def _open(run: Run, call_id: str | None, verb: str) -> Approval:
     if not run.approvals:
         raise RefusedError(
             f"run {run.id} is {run.state} and waits for no verdict any more; "
-            f"there is nothing to {verb}"
+            f"there is nothing to {verb}{_said(run, call_id)}"
         )
     waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
     if call_id is None:
@@ -150,7 +150,17 @@ def _open(run: Run, call_id: str | None, verb: str) -> Approval:
             return one
     raise UnknownCallError(
         f"run {run.id} waits for no verdict on call {call_id!r}; it waits for: {waiting}"
+        f"{_said(run, call_id)}"
     )
+
+
+def _said(run: Run, call_id: str | None) -> str:
+    """Who decided already on that call, or on the last one."""
+    said = [one for one in run.verdicts if call_id in (None, one.call_id)]
+    if not said:
+        return ""
+    last = said[-1]
+    return f" ({last.call_id} was {last.verdict} by {last.by} at {last.at:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def _require_text(command: Command) -> None:

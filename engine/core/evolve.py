@@ -7,7 +7,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.machine import next_state
 from engine.core.messages import Message
-from engine.core.moves import Changes, ask, fail, grant, move, settle
+from engine.core.moves import Changes, ask, decided, fail, grant, move, settle
 from engine.core.run import Call, Run
 from engine.errors import CorruptRunError
 
@@ -96,13 +96,15 @@ def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # noqa:
         case ev.ApprovalRequested():
             return ask(run, event, at)
         case ev.ApprovalGranted():
-            return grant(run, event)
+            return grant(run, event) | decided(run, event, "granted", at)
         case ev.ApprovalDenied():
             kind = run.approval(event.approval_id).kind
             words = denial(event.reason, in_doubt=kind == "in_doubt")
-            return settle(run, event.call_id, words, event.approval_id, is_error=True)
+            settled = settle(run, event.call_id, words, event.approval_id, is_error=True)
+            return settled | decided(run, event, "denied", at)
         case ev.ApprovalAnswered():
-            return settle(run, event.call_id, event.content, event.approval_id)
+            settled = settle(run, event.call_id, event.content, event.approval_id)
+            return settled | decided(run, event, "answered", at)
         case other:
             assert_never(other)
 

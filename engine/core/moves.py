@@ -1,10 +1,11 @@
 """How one call of the open turn moves: asked about, granted, started, failed, settled."""
 
 from datetime import datetime
+from typing import Literal
 
 from engine.core import events as ev
 from engine.core.messages import ToolResult
-from engine.core.run import Approval, CallStatus, Run
+from engine.core.run import Approval, CallStatus, Run, Verdict
 
 Changes = dict[str, object]
 
@@ -72,6 +73,23 @@ def grant(run: Run, event: ev.ApprovalGranted) -> Changes:
             retry_at=None,
         )
     return close(run, event.approval_id) | changes
+
+
+def decided(
+    run: Run,
+    event: ev.ApprovalGranted | ev.ApprovalDenied | ev.ApprovalAnswered,
+    verdict: Literal["granted", "denied", "answered"],
+    at: datetime,
+) -> Changes:
+    """The run with a person's verdict noted."""
+    said = Verdict(
+        approval_id=event.approval_id,
+        call_id=event.call_id,
+        verdict=verdict,
+        by=event.by,
+        at=at,
+    )
+    return {"verdicts": (*run.verdicts, said)}
 
 
 def close(run: Run, approval_id: str) -> Changes:

@@ -54,6 +54,16 @@ class PendingApproval(Approval):
     workflow: str
 
 
+class Verdict(Shape):
+    """What a person said about one approval."""
+
+    approval_id: str
+    call_id: str
+    verdict: Literal["granted", "denied", "answered"]
+    by: str
+    at: datetime
+
+
 class Checkpoint(Shape):
     """The run without its transcript: small, bounded, and rewritten at every commit."""
 
@@ -80,11 +90,13 @@ class Checkpoint(Shape):
 class Run(Checkpoint):
     """The whole run: its checkpoint, its transcript, and the results of the open turn.
 
-    `definition` and `tools` are the digests of the workflow that it runs under.
+    `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
+    are the digests of the workflow that it runs under.
     """
 
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     tools: Mapping[str, str] = {}
 

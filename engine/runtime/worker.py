@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 
 from engine.codec.events import ticks
@@ -20,8 +21,9 @@ _LOG = logging.getLogger("waystation")
 class Worker:
     """Drives the ready runs of some workflows: new, decided, due again, or left by a dead driver.
 
-    A run that fails to move when it is taken up, `MOST_TRIES` times in a row, is set
-    aside: it is left alone until somebody resumes it by name.
+    A run that fails to move when it is taken up is left alone for a while. After
+    `MOST_TRIES` times in a row, by whichever worker, it is set aside: nobody takes it up
+    until somebody resumes it by name.
     """
 
     def __init__(self, host: Host, workflows: Sequence[str], concurrency: int) -> None:
@@ -30,7 +32,7 @@ class Worker:
             raise BadInputError(f"concurrency must be at least 1, not {concurrency}")
         self._host, self._workflows, self._concurrency = host, workflows, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._failed: set[str] = set()
+        self._failed: dict[str, float] = {}
 
     @property
     def failed(self) -> Sequence[str]:
@@ -48,7 +50,7 @@ class Worker:
             while not self._host.stopping.is_set():
                 await self._fill()
                 if once and not self._running:
-                    return
+                    break
                 await self._wait()
         finally:
             while self._running:
@@ -63,7 +65,7 @@ class Worker:
 
     async def _fill(self) -> None:
         for head in await self._ready():
-            if len(self._running) < self._concurrency and head.run_id not in self._running:
+            if len(self._running) < self._concurrency and self._is_due(head):
                 task = asyncio.create_task(self._drive(head))
                 self._running[head.run_id] = task
 
@@ -77,17 +79,23 @@ class Worker:
         return (*left, *ready)
 
     def _may_be_left(self, head: Head) -> bool:
-        known = head.workflow in self._workflows and head.run_id not in self._running
-        return known and head.tries < MOST_TRIES and self._host.is_free(head)
+        ours = head.workflow in self._workflows and head.tries < MOST_TRIES
+        return ours and self._is_due(head) and self._host.is_free(head)
+
+    def _is_due(self, head: Head) -> bool:
+        """Whether we do not drive the run already, and it has not just failed."""
+        since = self._failed.get(head.run_id, -math.inf)
+        due = since + POLL * 2**head.tries
+        return head.run_id not in self._running and self._host.clock.monotonic() >= due
 
     async def _drive(self, head: Head) -> None:
         try:
             await self._host.take_up(head)
-            self._failed.discard(head.run_id)
+            self._failed.pop(head.run_id, None)
         except RunBusy:
             _LOG.info("run %s is driven by somebody else now", head.run_id)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
-            self._failed.add(head.run_id)
+            self._failed[head.run_id] = self._host.clock.monotonic()
             words = "run %s could not be driven (%d of %d tries): %s"
             _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
         finally:

@@ -280,7 +280,11 @@ async def test_a_hundred_verdicts_at_once_are_one() -> None:
         journal = await waystation.journal("r1")
     taken = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     assert len(taken) == 1
-    assert sum(isinstance(outcome, RefusedError) for outcome in outcomes) == 99
+    refused = [str(outcome) for outcome in outcomes if isinstance(outcome, RefusedError)]
+    (verdict,) = taken[0].verdicts
+    assert len(refused) == 99
+    told = f"(call_1_1 was {verdict.verdict} by {verdict.by} at"
+    assert all(told in words for words in refused), "the others are told who was faster"
     verdict_kinds = {"approval_granted", "approval_denied"}
     assert sum(one.event.kind in verdict_kinds for one in journal) == 1
     assert len(paid) == (taken[0].messages[3].content == "paid")
