@@ -10,7 +10,7 @@ import click
 from engine.cli.options import Settings, choose_model
 from engine.cli.root import by_option, command, model_option
 from engine.core.states import State
-from engine.errors import EngineError
+from engine.errors import EngineError, StoreError
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -143,12 +143,13 @@ def drive(
 
     try:
         run = asyncio.run(driven())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoreError) as error:
         if view.run_id is None:
             raise
+        why = str(error) if isinstance(error, StoreError) else "interrupted"
         go_on = settings.hint(f"resume {view.run_id}")
         raise EngineError(
-            f"interrupted; run {view.run_id} is kept as it was last stored; go on with: {go_on}"
+            f"{why}; run {view.run_id} is kept as it was last stored; go on with: {go_on}"
         ) from None
     print_run(run, settings)
     if run.state is State.Aborted:

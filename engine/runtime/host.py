@@ -149,8 +149,9 @@ class Host:
             head = await self.store.head(run_id)
             if head is None or head.seq != draft.live.seq:
                 draft = await self.load(run_id)
-            if ready_at(draft.live) is None or head is None:
+            if head is None or ready_at(draft.live) is None:
                 await settle_log(draft, self.store, self._telemetry)
+                await self._leases.clear(head)
                 return draft.live
             self.driver(draft.live.workflow)
             lease = await self._leases.take(head, wait=wait)

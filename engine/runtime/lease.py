@@ -63,6 +63,11 @@ class Leases:
         self._seen.pop(head.run_id, None)
         return lease
 
+    async def clear(self, head: Head | None) -> None:
+        """Nothing; ends a dead driver's lease of a run that has nothing to drive."""
+        if head is not None and head.lease.owner and (lease := await self.try_take(head)):
+            await self._give_back(head.run_id, lease, moved=True)
+
     @asynccontextmanager
     async def kept(self, run_id: str, lease: Lease) -> AsyncIterator[None]:
         """A context in which the lease is renewed; afterwards nobody drives the run."""

@@ -34,6 +34,14 @@ def trouble(path: Path, error: apsw.Error, *, unknown: bool = False) -> StoreErr
     return StoreError("; ".join(filter(None, (f"the store {path} failed: {error}", kept, advice))))
 
 
+def rolled_back(error: Exception, connection: apsw.Connection) -> bool:
+    """Whether a commit that failed is sure to be undone, or still can be.
+
+    Where there was no room for its frames, the one that makes it a commit was not written.
+    """
+    return connection.in_transaction or isinstance(error, apsw.FullError)
+
+
 def sync_failed(error: apsw.Error) -> bool:
     """Whether the disk refused to confirm a write: no later sync can be believed either."""
     return getattr(error, "extendedresult", None) in _FAILED_SYNCS

@@ -12,7 +12,7 @@ from typing import TypeVar
 import apsw
 
 from engine.errors import EngineError, StoreError
-from engine.stores.trouble import sync_failed, trouble
+from engine.stores.trouble import rolled_back, sync_failed, trouble
 
 _T = TypeVar("_T")
 _Work = Callable[[apsw.Connection], None]
@@ -114,7 +114,7 @@ class Writer:
             committing = True
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 # whatever it is, those who wait must hear it
-            unknown = committing and not self._connection.in_transaction
+            unknown = committing and not rolled_back(error, self._connection)
             self._roll_back()
             for _, done in writes:
                 done.set_exception(self._explained(error, unknown=unknown))
