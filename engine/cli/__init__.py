@@ -37,7 +37,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    from engine.cli.commands import cli
+    from engine.cli.root import cli
 
     code = cli.main(standalone_mode=False)
     if sys.stdout is not None:

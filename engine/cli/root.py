@@ -4,6 +4,7 @@ import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +17,31 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_HOMES = {
+    "engine.cli.driving": ("resume", "start", "worker"),
+    "engine.cli.keeping": ("backup", "doctor", "verify"),
+    "engine.cli.looking": ("approvals", "diagram", "list", "log", "show"),
+    "engine.cli.verdicts": ("abort", "answer", "approve", "deny"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class Commands(click.Group):
+    """Subcommands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order."""
+        del ctx
+        return sorted(_HOME)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of that name, or None."""
+        if cmd_name in _HOME:
+            import_module(_HOME[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waystation")
 @common_options(environment=True)
 @click.pass_context

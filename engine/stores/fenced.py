@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import apsw
 
-from engine.core.context import SqlValue
+if TYPE_CHECKING:
+    from engine.core.context import SqlValue
 
 _OURS = frozenset({"runs", "events"})
 _WRITING = frozenset(
@@ -61,8 +62,8 @@ class FencedTransaction:
         self._connection.authorizer = None
 
     def execute(
-        self, sql: str, bindings: Sequence[SqlValue] = ()
-    ) -> Sequence[tuple[SqlValue, ...]]:
+        self, sql: str, bindings: "Sequence[SqlValue]" = ()
+    ) -> "Sequence[tuple[SqlValue, ...]]":
         """See Transaction."""
         if not self._open:
             raise ValueError("the call is over, and its transaction with it")

@@ -8,19 +8,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from engine.core.context import Transaction
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
 from engine.ports import Append, Entry, Head, Health, Lease
 from engine.stores.database import connect
 from engine.stores.fenced import FencedTransaction
-from engine.stores.health import health
 from engine.stores.queries import load_queries
 from engine.stores.writer import Writer
+
+if TYPE_CHECKING:
+    from engine.core.context import Transaction
 
 _SQL = load_queries("sqlite.sql")
 _MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
@@ -39,7 +40,7 @@ class SqliteStore:
         """See Store."""
         await self._writer.write(lambda connection: _move(connection, addition))
 
-    async def transact(self, work: Callable[[Transaction], Append]) -> None:
+    async def transact(self, work: "Callable[[Transaction], Append]") -> None:
         """See Transactional."""
 
         def both(connection: apsw.Connection) -> None:
@@ -126,6 +127,8 @@ class SqliteStore:
 
     async def health(self) -> Health:
         """See Checkable."""
+        from engine.stores.health import health
+
         return await self._writer.ask(
             lambda connection: health(connection, self._path, _SQL["counts"])
         )
