@@ -32,18 +32,21 @@ def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
 
 
 def _inspect(path: Path, newest: int) -> None:
-    """Refuse a file that is not ours, looking at it read-only."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    """Refuse a file that is not ours, looking at it read-only.
+
+    What a crash left half done is rolled back first, as every program that reads the file would.
+    """
     try:
-        connection.set_busy_timeout(BUSY_MS)
-        owner, version = connection.pragma("application_id"), connection.pragma("user_version")
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").get
+        try:
+            owner, version, tables = _looked_at(path, apsw.SQLITE_OPEN_READONLY)
+        except apsw.ReadOnlyError as error:
+            if getattr(error, "extendedresult", None) != apsw.SQLITE_READONLY_ROLLBACK:
+                raise
+            owner, version, tables = _looked_at(path, apsw.SQLITE_OPEN_READWRITE)
     except apsw.NotADBError as error:
         raise NotAStoreError(f"{path} is not a SQLite database, so no Waystation store") from error
     except apsw.Error as error:
         raise StoreError(f"the store {path} cannot be read: {error}") from error
-    finally:
-        connection.close()
     if owner != APPLICATION_ID and (tables or version or owner):
         raise NotAStoreError(f"{path} is another program's database, not a Waystation store")
     if owner == APPLICATION_ID and version < 1:
@@ -53,6 +56,17 @@ def _inspect(path: Path, newest: int) -> None:
             f"{path} has schema version {version}, this Waystation knows up to {newest}; "
             "it was left untouched: use the newer Waystation"
         )
+
+
+def _looked_at(path: Path, flags: int) -> tuple[int, int, int]:
+    """Whose file it is, its version, and how many tables it has."""
+    connection = apsw.Connection(str(path), flags=flags)
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        owner, version = connection.pragma("application_id"), connection.pragma("user_version")
+        return owner, version, connection.execute("SELECT count(*) FROM sqlite_master").get
+    finally:
+        connection.close()
 
 
 def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
