@@ -1,0 +1,43 @@
+"""Two drivers and more of the same runs: no effect twice, nothing lost, and nobody trips."""
+
+from engine import State
+from tests.races import shop
+from tests.races.checks import PAYS, all_done, journals, log_is_journal
+from tests.races.drivers import opened, submit
+from tests.races.processes import Children
+from tests.races.racers import Tally, resume_all, work
+
+RUNS = 300
+
+
+async def test_runs_resumed_by_four_processes_at_once_are_driven_by_one_each(
+    children: Children,
+) -> None:
+    shop.open_shop()
+    names = await submit(RUNS)
+    tallies: list[Tally] = children.together(4, resume_all, "pays", names)
+    assert [tally.complaints for tally in tallies] == [()] * 4
+    assert sum(tally.busy for tally in tallies) > 0, "nobody was ever refused: there was no race"
+    assert sum(tally.finished for tally in tallies) >= RUNS, "a run was refused to everybody"
+    await each_paid_once(names)
+
+
+async def test_eight_workers_on_one_file_share_the_runs(children: Children) -> None:
+    shop.open_shop()
+    names = await submit(RUNS)
+    tallies: list[Tally] = children.together(8, work, "pays", 8)
+    assert [tally.complaints for tally in tallies] == [()] * 8
+    assert sum(tally.lost for tally in tallies) > 0, "nobody was ever slower: there was no race"
+    await each_paid_once(names)
+    assert len({effect.pid for effect in shop.effects()}) > 1, "one process did it all"
+
+
+async def each_paid_once(names: list[str]) -> None:
+    """Every run has paid once, and its journal tells that and nothing more."""
+    async with opened() as engine:
+        await all_done(engine, names)
+        assert len(await engine.runs(State.Done, limit=RUNS + 1)) == RUNS
+        told = await journals(engine, names)
+    assert set(told.values()) == {PAYS}
+    log_is_journal(told)
+    assert sorted(effect.run_id for effect in shop.effects()) == sorted(names)
