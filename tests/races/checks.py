@@ -17,17 +17,13 @@ PAYS = ("run_started", "tools_requested", *_PAID, "model_answered")
 
 async def journals(engine: Engine, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The kinds of each run's events, in order."""
-    return {
-        name: tuple(one.event.kind for one in await engine.journal(name)) for name in names
-    }
+    return {name: tuple(one.event.kind for one in await engine.journal(name)) for name in names}
 
 
 async def starts(engine: Engine, name: str) -> list[events.ToolStarted]:
     """The intents in a run's journal."""
     return [
-        one.event
-        for one in await engine.journal(name)
-        if isinstance(one.event, events.ToolStarted)
+        one.event for one in await engine.journal(name) if isinstance(one.event, events.ToolStarted)
     ]
 
 
@@ -59,6 +55,11 @@ def log_is_journal(journal: dict[str, tuple[str, ...]]) -> None:
 def in_doubt(run: Run) -> list[str]:
     """The calls that a person has to look into."""
     return [one.call_id for one in run.approvals if one.kind == "in_doubt"]
+
+
+def count(words: str) -> None:
+    """Nothing; what a test did is shown where its output is (pytest -rP)."""
+    print(words)  # noqa: T201 # as it says
 
 
 async def look_into_doubts(engine: Engine, name: str) -> int:

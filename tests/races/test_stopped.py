@@ -8,7 +8,7 @@ import pytest
 
 from engine import State
 from tests.races import shop
-from tests.races.checks import all_done, leased, look_into_doubts, starts
+from tests.races.checks import all_done, count, leased, look_into_doubts, starts
 from tests.races.drivers import FILE, opened, submit
 from tests.races.processes import Children
 from tests.races.stoppers import Drive, Driven, Point, drive
@@ -42,7 +42,7 @@ async def test_before_any_write_the_woken_driver_is_refused_and_begins_nothing(
             doubts += taken.doubts
     assert len(points) == 5
     assert doubts > 0, "no result was ever lost: the sweep has missed what it is about"
-    print(f"{2 * len(points)} takeovers before an append, {doubts} calls in doubt")
+    count(f"{2 * len(points)} takeovers before an append, {doubts} calls in doubt")
 
 
 @pytest.mark.parametrize("script", ["one by one", "at once"])
@@ -57,7 +57,7 @@ async def test_after_any_write_too_each_effect_happened_once_or_is_in_doubt(
         assert set(taken.late) <= taken.open_before
         late += len(taken.late)
     assert late > 0, "nothing was ever in flight"
-    print(f"{len(points)} takeovers after a write, {late} effects of a stopped driver came late")
+    count(f"{len(points)} takeovers after a write, {late} effects of a stopped driver came late")
 
 
 async def test_a_driver_that_stopped_before_its_claim_finds_the_run_done(

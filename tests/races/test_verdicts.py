@@ -6,7 +6,7 @@ import pytest
 
 from engine import Engine, Run, State, events
 from tests.races import shop
-from tests.races.checks import all_done, journals, leased, log_is_journal
+from tests.races.checks import all_done, count, journals, leased, log_is_journal
 from tests.races.deciders import KINDS, VERDICTS, Decided, decide_all, decide_and_die
 from tests.races.drivers import LOG, opened, submit
 from tests.races.processes import Children
@@ -42,7 +42,7 @@ async def test_of_verdicts_given_at_once_one_wins_and_the_others_are_told(
         log_is_journal(await journals(engine, names))
         for name, place in winners.items():
             await only_verdict_is(engine, name, by=f"person {place}")
-    print(f"{ROUNDS} rounds, {sum(one.conflicts for one in decided)} verdicts lost in the commit")
+    count(f"{ROUNDS} rounds, {sum(one.conflicts for one in decided)} verdicts lost in the commit")
 
 
 @pytest.mark.parametrize("kind", KINDS)

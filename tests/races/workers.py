@@ -60,7 +60,11 @@ WORKFLOWS = {"sending": sending, "staying": staying}
 
 
 async def work(wire: Wire, name: str) -> list[str]:
-    """Work until SIGTERM comes; what the engine complained of. Every step is told."""
+    """Work until SIGTERM comes; what the engine complained of. Every step is told.
+
+    At the end it hears that no more signals will come, so that none meets a program
+    that has put its handlers away.
+    """
 
     def at(point: str, _: tuple[str, ...]) -> None:
         wire.say(point)
@@ -76,4 +80,5 @@ async def work(wire: Wire, name: str) -> list[str]:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told)
             wire.say(STARTED)
             await worker.run()
+            wire.hear()
     return [*said, *worker.failed]
