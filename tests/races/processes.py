@@ -34,16 +34,17 @@ class Wire:
     """A child's end of the pipe; also a store's or a tool's way to stop and ask."""
 
     def __init__(self, connection: "Connection[Any, Any]") -> None:
-        self._connection, self._lock = connection, Lock()
+        self._connection, self._saying, self._hearing = connection, Lock(), Lock()
 
     def say(self, word: object) -> None:
         """Nothing; the parent will hear it."""
-        with self._lock:
+        with self._saying:
             self._connection.send(word)
 
     def hear(self) -> Any:
         """What the parent says, once it does."""
-        return self._connection.recv()
+        with self._hearing:
+            return self._connection.recv()
 
 
 @dataclass(frozen=True)
