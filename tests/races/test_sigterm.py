@@ -11,9 +11,9 @@ from tests.races.drivers import LOG, opened, submit
 from tests.races.processes import Child, Children
 from tests.races.workers import IN_TOOL, STARTED, TOLD, sending, staying, work
 
-RUNS = 100
+RUNS = 80
 ROUNDS = 10
-LATEST = 90  # of a worker's steps, at which it is told to stop
+LATEST = 80  # of a worker's steps, at which it is told to stop
 EFFECTS = 3  # of each run
 
 
