@@ -4,12 +4,14 @@ import random
 import signal
 from collections import Counter
 
+import pytest
+
 from engine import Engine, State
 from tests.races import shop
 from tests.races.checks import all_done, count, journals, leased, log_is_journal, look_into_doubts
 from tests.races.drivers import LOG, opened, submit
 from tests.races.processes import Child, Children
-from tests.races.workers import IN_TOOL, STARTED, TOLD, sending, staying, work
+from tests.races.workers import IN_TOOL, STARTED, TOLD, WORKFLOWS, sending, work
 
 RUNS = 80
 ROUNDS = 10
@@ -52,10 +54,14 @@ async def test_told_twice_at_any_moment_it_breaks_off_and_leaves_what_is_in_doub
     count(f"{ROUNDS} workers told twice, {doubts} calls in doubt")
 
 
-async def test_a_tool_that_never_returns_is_broken_off_when_told_again(children: Children) -> None:
+@pytest.mark.parametrize("stays", ["staying", "staying in a thread"])
+async def test_tools_that_never_return_are_broken_off_when_told_again(
+    stays: str, children: Children
+) -> None:
     shop.open_shop()
-    names = await submit(3, staying())
-    worker = children.start(work, "staying")
+    declared = WORKFLOWS[stays]()
+    names = await submit(8, declared)
+    worker = children.start(work, stays)
     for _ in names:
         worker.wait_for(IN_TOOL)
     worker.signal(signal.SIGTERM)
@@ -63,7 +69,7 @@ async def test_a_tool_that_never_returns_is_broken_off_when_told_again(children:
     assert sorted(leased()) == names, "what runs is waited for"
     worker.signal(signal.SIGTERM)
     drained(worker)
-    async with opened(staying(), log=LOG) as engine:
+    async with opened(declared, log=LOG) as engine:
         assert await finish(engine, names, effects=1) == len(names)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 
 from engine import ToolContext, Workflow, tool
 from tests.races import shop
@@ -56,7 +57,26 @@ def staying(wire: Wire | None = None) -> Workflow:
     return workflow(stay, turns=STAYS)
 
 
-WORKFLOWS = {"sending": sending, "staying": staying}
+def staying_in_a_thread(wire: Wire | None = None) -> Workflow:
+    """The same with a plain function."""
+
+    @tool(approval="never")
+    def stay(context: ToolContext) -> str:
+        """Do it, and never come back."""
+        shop.buy(context)
+        if wire is not None:
+            wire.say(IN_TOOL)
+            threading.Event().wait()
+        return "stayed"
+
+    return workflow(stay, turns=STAYS)
+
+
+WORKFLOWS = {
+    "sending": sending,
+    "staying": staying,
+    "staying in a thread": staying_in_a_thread,
+}
 
 
 async def work(wire: Wire, name: str) -> list[str]:
