@@ -10,6 +10,7 @@ from engine.codec.events import from_ticks, ticks
 from engine.errors import EngineError, RunBusy, StoreError
 from engine.ports import Clock, Head, Lease, Store
 from engine.runtime.owner import Owner
+from engine.runtime.stop import to_the_end
 
 TTL = 30.0  # seconds that a lease lasts unless it is renewed
 RENEWAL = TTL / 3
@@ -58,7 +59,19 @@ class Leases:
         if not self.is_free(head):
             return None
         lease = Lease(str(self._owner), head.lease.epoch + 1, self._expiry())
-        if not await self._store.claim(head.run_id, head.lease, lease):
+        won = False
+
+        async def claim() -> None:
+            nonlocal won
+            won = await self._store.claim(head.run_id, head.lease, lease)
+
+        try:
+            await to_the_end(claim())
+        except asyncio.CancelledError:
+            if won:
+                await self._give_back(head.run_id, lease, moved=False)
+            raise
+        if not won:
             return None
         self._seen.pop(head.run_id, None)
         return lease
@@ -87,7 +100,7 @@ class Leases:
 
     async def _give_back(self, run_id: str, lease: Lease, *, moved: bool) -> None:
         try:
-            await self._store.release(run_id, lease, moved=moved)
+            await to_the_end(self._store.release(run_id, lease, moved=moved))
         except StoreError as error:
             _LOG.warning("the lease of run %s could not be given back: %s", run_id, error)
 

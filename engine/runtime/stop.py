@@ -1,4 +1,4 @@
-"""Waiting for something, but not past the moment when we are to stop."""
+"""Waiting for something, but not past the moment when we are to stop; or just past it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -18,3 +18,17 @@ async def until_stopped(stopping: asyncio.Event, work: Coroutine[None, None, _T]
         task.cancel()
         stopped.cancel()
         await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+async def to_the_end(work: Coroutine[None, None, _T]) -> _T:
+    """What `work` gives, which is never broken off; a cancellation is raised after it."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    result = task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return result

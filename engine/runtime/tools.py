@@ -15,6 +15,7 @@ from engine.core.workflow import Tool
 from engine.errors import DefinitionError, NotExecuted
 from engine.runtime.backoff import retry_at
 from engine.runtime.doubt import leaves_doubt
+from engine.runtime.threads import in_own_thread
 
 Outcome = ev.ToolReturned | ev.ToolFailed | ev.ToolNotExecuted | ev.ToolInterrupted
 
@@ -112,7 +113,7 @@ def _shown(value: object) -> str:
 async def _run(function: Callable[..., object], /, *given: object, **named: object) -> object:
     if inspect.iscoroutinefunction(function):
         return await function(*given, **named)
-    value = await asyncio.to_thread(_in_thread, function, given, named)
+    value = await in_own_thread(lambda: _in_thread(function, given, named))
     return await value if inspect.isawaitable(value) else value
 
 

@@ -23,7 +23,8 @@ class Worker:
 
     A run that fails to move when it is taken up is left alone for a while. After
     `MOST_TRIES` times in a row, by whichever worker, it is set aside: nobody takes it up
-    until somebody resumes it by name.
+    until somebody resumes it by name. Of the runs that a dead driver left, any may be what
+    killed it, so they are taken up one at a time: the others are not killed with it again.
     """
 
     def __init__(self, host: Host, workflows: Sequence[str], concurrency: int) -> None:
@@ -33,6 +34,7 @@ class Worker:
         self._host, self._workflows, self._concurrency = host, workflows, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, float] = {}
+        self._suspect = ""
 
     @property
     def failed(self) -> Sequence[str]:
@@ -68,15 +70,20 @@ class Worker:
             if len(self._running) < self._concurrency and self._is_due(head):
                 task = asyncio.create_task(self._drive(head))
                 self._running[head.run_id] = task
+                if head.lease.owner:
+                    self._suspect = head.run_id
 
     async def _ready(self) -> Sequence[Head]:
         store, room = self._host.store, self._concurrency - len(self._running)
         if not room:
             return ()
-        left = [head for head in await store.leased() if self._may_be_left(head)]
+        left: list[Head] = []
+        if self._suspect not in self._running:
+            left = [head for head in await store.leased() if self._may_be_left(head)]
         now = ticks(self._host.clock.now())
-        ready = await store.ready(now=now, workflows=self._workflows, tries=MOST_TRIES, limit=room)
-        return (*left, *ready)
+        limit = room + len(self._failed)  # which may stand in front, and not be due
+        ready = await store.ready(now=now, workflows=self._workflows, tries=MOST_TRIES, limit=limit)
+        return (*left[:1], *ready)
 
     def _may_be_left(self, head: Head) -> bool:
         ours = head.workflow in self._workflows and head.tries < MOST_TRIES

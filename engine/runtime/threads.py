@@ -1,0 +1,40 @@
+"""A thread of its own for a call that may never return."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from threading import Thread
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+async def in_own_thread(function: Callable[[], _T]) -> _T:
+    """What `function` gives. No other call waits for its thread, nor does the program's end."""
+    loop, context = asyncio.get_running_loop(), copy_context()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def fail(error: Exception) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    def succeed(value: _T) -> None:
+        if not future.done():
+            future.set_result(value)
+
+    def run() -> None:
+        try:
+            value = context.run(function)
+        except Exception as error:  # noqa: BLE001 # it belongs to who waits
+            _tell(loop, fail, error)
+        else:
+            _tell(loop, succeed, value)
+
+    Thread(target=run, name="waystation tool", daemon=True).start()
+    return await future
+
+
+def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[_T], None], what: _T) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(tell, what)
