@@ -1,0 +1,64 @@
+"""A copy of a store that is being written to."""
+
+import asyncio
+from pathlib import Path
+
+import apsw
+import pytest
+
+from engine import BadInputError, Engine, StoreError
+from engine.catalogue import backup
+from engine.errors import NotAStoreError
+from engine.stores.backup import back_up
+from tests.runtime.test_engine import LOOK, OK, PAY, SQLITE, calls, engine
+
+COPIES = 4
+
+
+def events_in(path: Path) -> int:
+    copy = apsw.Connection(str(path))
+    try:
+        return int(copy.execute("SELECT count(*) FROM events").get)
+    finally:
+        copy.close()
+
+
+async def test_a_copy_made_during_heavy_writing_is_a_whole_store() -> None:
+    script = [calls(LOOK)] * 30 + [calls(PAY), OK]
+    made: list[Path] = []
+    async with engine(*script) as waystation:
+        await waystation.submit("shop", "Hello", run_id="r0")
+        for n in range(1, 5):
+            await waystation.submit("shop", "Hello", run_id=f"r{n}")
+        writing = asyncio.create_task(waystation.worker().run(once=True))
+        while not writing.done() and len(made) < COPIES:
+            made.append(Path(f"copy{len(made)}.db"))
+            await asyncio.to_thread(back_up, Path("runs.db"), made[-1])
+        await writing
+    counts = [events_in(path) for path in made]
+    assert len(set(counts)) > 1, "nothing was written meanwhile"
+    assert counts == sorted(counts)
+    for path in made:
+        async with engine(*script, store=f"sqlite:///{path}") as copy:
+            assert await copy.damaged() == {}
+            assert await copy._host.store.leased() == []  # noqa: SLF001 # nothing else shows it
+            await copy.worker().run(once=True)
+            assert len(await copy.pending()) == 5
+            assert (await copy.approve("r0", by="ann")).answer == "ok"
+
+
+async def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
+    other = apsw.Connection("other.db")
+    other.execute("CREATE TABLE t (x)")
+    other.close()
+    with pytest.raises(NotAStoreError, match="nothing was backed up"):
+        backup("sqlite:///other.db", tmp_path / "copy.db")
+    with pytest.raises(StoreError, match="no store at nowhere.db"):
+        backup("sqlite:///nowhere.db", tmp_path / "copy.db")
+    with pytest.raises(BadInputError, match="in memory"):
+        backup("memory://", tmp_path / "copy.db")
+    async with Engine(store=SQLITE) as waystation:
+        await waystation.runs()
+    with pytest.raises(StoreError, match="no backup was made"):
+        backup(SQLITE, tmp_path / "no" / "such" / "folder.db")
+    assert not list(tmp_path.glob("copy*"))  # noqa: ASYNC240 # nothing else runs
