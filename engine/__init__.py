@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         BadInputError,
         ConflictError,
         CorruptRunError,
+        DefinitionError,
         EngineError,
         IllegalTransitionError,
         NotExecuted,
         PermanentModelError,
         RefusedError,
         RunBusy,
+        RunTooNewError,
         StoreError,
         TransientModelError,
         UnknownRunError,
@@ -40,6 +42,7 @@ __all__ = [
     "Checkpoint",
     "ConflictError",
     "CorruptRunError",
+    "DefinitionError",
     "Engine",
     "EngineError",
     "IllegalTransitionError",
@@ -55,6 +58,7 @@ __all__ = [
     "RefusedError",
     "Run",
     "RunBusy",
+    "RunTooNewError",
     "ScriptedModel",
     "State",
     "StoreError",
@@ -81,9 +85,9 @@ _HOMES = {
     "engine.core.tools": "tool",
     "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
     "engine.errors": (
-        "BadInputError ConflictError CorruptRunError EngineError IllegalTransitionError"
-        " NotExecuted PermanentModelError RefusedError RunBusy StoreError TransientModelError"
-        " UnknownRunError"
+        "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
+        " IllegalTransitionError NotExecuted PermanentModelError RefusedError RunBusy"
+        " RunTooNewError StoreError TransientModelError UnknownRunError"
     ),
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",

@@ -1,7 +1,7 @@
 """What the doctor finds, and what to do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from engine.codec.events import from_ticks
 from engine.ports import Checkable, Head, Health, Store
@@ -22,8 +22,24 @@ class Finding:
     to_do: str = ""
 
 
+async def figures(store: Store) -> dict[str, object]:
+    """The same for machines: sizes in bytes, times in microseconds since 1970 UTC."""
+    if not isinstance(store, Checkable):
+        return {"where": "memory"}
+    leases = [
+        {
+            "run_id": head.run_id,
+            **asdict(head.lease),
+            "dead": owner is None or owner.is_dead,
+        }
+        for head in await store.leased()
+        for owner in [Owner.read(head.lease.owner)]
+    ]
+    return {**asdict(await store.health()), "leases": leases}
+
+
 async def examine(store: Store) -> list[Finding]:
-    """What there is to say of a store, its leases and its log."""
+    """What there is to say of a store, its leases and its log, in words."""
     if not isinstance(store, Checkable):
         return [Finding("store", "in memory: it ends with its process")]
     health = await store.health()
@@ -35,9 +51,10 @@ async def examine(store: Store) -> list[Finding]:
         _room(health),
         *_leases(await store.leased()),
         _counted("owed to the log", health.owed, "`waystation worker --once` writes their lines"),
-        _counted("ready", health.ready, "`waystation worker` drives them"),
+        _counted("ready", health.ready, "`waystation worker` drives those of its --app"),
         _counted("waiting", health.waiting, "`waystation approvals` lists what people are asked"),
         _tried(health),
+        Finding("runs", "not read", "`waystation verify` reads each, and names the damaged ones"),
     ]
 
 

@@ -96,9 +96,9 @@ def work(settings: Settings, model: str | None, *, once: bool, concurrency: int)
         async with settings.creating(client, view) as engine:
             worker = engine.worker(concurrency)
             _stop_at_signals(worker)
-            if not once:
-                words = "waystation: driving what is ready; Ctrl-C or SIGTERM ends it"
-                click.echo(words, err=True)
+            ends = "" if once else "; Ctrl-C or SIGTERM ends it"
+            names = ", ".join(worker.workflows)
+            click.echo(f"waystation: driving what is ready of {names}{ends}", err=True)
             await worker.run(once=once)
             return worker
 
@@ -113,10 +113,11 @@ def work(settings: Settings, model: str | None, *, once: bool, concurrency: int)
 
 def _stop_at_signals(worker: "Worker") -> None:
     """SIGTERM and Ctrl-C finish what runs and begin nothing; the second one breaks off."""
+    said = iter(("stopping; once more breaks off what still runs", "breaking off"))
 
     def stop() -> None:
         worker.stop()
-        click.echo("waystation: stopping; once more breaks off what still runs", err=True)
+        click.echo(f"waystation: {next(said, 'breaking off')}", err=True)
 
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):

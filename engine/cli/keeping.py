@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,7 +11,11 @@ from engine.cli.root import ask, command
 from engine.cli.text import visible
 
 if TYPE_CHECKING:
-    from engine.cli.doctor import Finding
+    from collections.abc import Awaitable, Callable
+
+    from engine.ports import Store
+
+_T = TypeVar("_T")
 
 
 @command("backup")
@@ -39,6 +43,8 @@ def verify(settings: Settings) -> int:
         print_json(damaged)
     for words in () if settings.json else damaged.values():
         click.echo(visible(words))
+    if damaged and not settings.json:
+        click.echo("The other runs are whole. What is damaged can be had from a backup only.")
     if not damaged and not settings.json:
         click.echo("Every run holds together.")
     return int(bool(damaged))
@@ -47,22 +53,22 @@ def verify(settings: Settings) -> int:
 @command("doctor")
 def doctor(settings: Settings) -> None:
     """Examine the store, its leases and its log, and say what to do."""
-    from engine.cli.doctor import examine
+    from engine.cli.doctor import examine, figures
     from engine.cli.render import print_json
 
     settings.note_missing()
 
-    async def look() -> "list[Finding]":
+    async def look(examine: "Callable[[Store], Awaitable[_T]]") -> "_T":
         store = settings.looking()
         try:
             return await examine(store)
         finally:
             await store.close()
 
-    findings = asyncio.run(look())
     if settings.json:
-        print_json({one.name: one.found for one in findings})
-    for one in () if settings.json else findings:
+        print_json(asyncio.run(look(figures)))
+        return
+    for one in asyncio.run(look(examine)):
         click.echo(f"{one.name:<16} {visible(one.found)}")
         if one.to_do:
             click.echo(f"{'':<16} -> {visible(one.to_do)}")

@@ -3,6 +3,7 @@
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -20,13 +21,18 @@ class PlainView:
     offline = False
     _unread = False
 
+    def __init__(self) -> None:
+        """Remember when it began: what happened before is shown as such."""
+        self._since = datetime.now(UTC).isoformat(timespec="microseconds")
+
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
         del event  # always "transition"
         if self.offline and self.run_id is None:
             click.echo("No OPENAI_API_KEY: the workflow's own offline model is in use.", err=True)
         self.run_id = str(fields["run_id"])
-        self.show(describe(fields))
+        earlier = "  (earlier)" if str(fields["at"]) < self._since else ""
+        self.show(f"{describe(fields)}{earlier}")
 
     def show(self, line: str) -> None:
         """Print one line, as long as somebody reads: a closed pipe stops no run."""
@@ -48,6 +54,7 @@ class TerminalView(PlainView):
         """Begin the clock."""
         from rich.console import Console
 
+        super().__init__()
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._began = time.monotonic()
         self._now = "starting"

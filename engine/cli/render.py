@@ -119,7 +119,10 @@ def _asks(approval: Approval) -> str:
                 f"({reason}). It was started with:"
             )
         case "changed":
-            return f"CHANGED CODE: {reason}, with:"
+            return (
+                f"CHANGED CODE: {reason}. If you go on,\n"
+                "the call is judged by today's code: checked, asked about, or refused. It was:"
+            )
         case "tool_call":
             return f"{tool} wants to run with:"
         case other:

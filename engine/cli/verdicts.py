@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @call_option
 @by_option
 @click.option("--note", help="A word for the record.")
-@click.option("--retry", is_flag=True, help="Run a call again of which it is in doubt.")
+@click.option("--retry", is_flag=True, help="Run a call in doubt again.")
 @model_option
 def approve(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> int:  # noqa: ANN401 # as Engine.approve has them
     """Allow what RUN waits for, and go on with it."""

@@ -136,10 +136,10 @@ def _abort(run: Run, command: Abort) -> tuple[ev.Event, ...]:
 def _open(run: Run, call_id: str | None, verb: str) -> Approval:
     """The one open approval that is meant."""
     if not run.approvals:
-        raise RefusedError(
-            f"run {run.id} is {run.state} and waits for no verdict any more; "
-            f"there is nothing to {verb}{_said(run, call_id)}"
-        )
+        words = f"there is nothing to {verb}{_said(run, call_id)}"
+        if run.state not in ENDED:
+            words += "; go on with it first (resume): it asks if it has to"
+        raise RefusedError(f"run {run.id} is {run.state} and waits for no verdict; {words}")
     waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
     if call_id is None:
         if len(run.approvals) > 1:

@@ -103,7 +103,9 @@ class Host:
         """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
         if name not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
-            raise UnknownWorkflowError(f"there is no workflow {name!r}; there are: {known}")
+            raise UnknownWorkflowError(
+                f"there is no workflow {name!r}; there are: {known}; is another app meant (--app)?"
+            )
         workflow = self._workflows[name]
         transactional = [tool.name for tool in workflow.tools if tool.transactional]
         if transactional and not isinstance(self.store, Transactional):

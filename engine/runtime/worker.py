@@ -31,7 +31,8 @@ class Worker:
         """Take the names of the workflows, and how many runs to drive at once."""
         if concurrency < 1:
             raise BadInputError(f"concurrency must be at least 1, not {concurrency}")
-        self._host, self._workflows, self._concurrency = host, workflows, concurrency
+        self.workflows = tuple(workflows)
+        self._host, self._concurrency = host, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, float] = {}
         self._suspect = ""
@@ -82,11 +83,11 @@ class Worker:
             left = [head for head in await store.leased() if self._may_be_left(head)]
         now = ticks(self._host.clock.now())
         limit = room + len(self._failed)  # which may stand in front, and not be due
-        ready = await store.ready(now=now, workflows=self._workflows, tries=MOST_TRIES, limit=limit)
+        ready = await store.ready(now=now, workflows=self.workflows, tries=MOST_TRIES, limit=limit)
         return (*left[:1], *ready)
 
     def _may_be_left(self, head: Head) -> bool:
-        ours = head.workflow in self._workflows and head.tries < MOST_TRIES
+        ours = head.workflow in self.workflows and head.tries < MOST_TRIES
         return ours and self._is_due(head) and self._host.is_free(head)
 
     def _is_due(self, head: Head) -> bool:

@@ -8,11 +8,12 @@ from engine.errors import StoreError
 
 _FAILED_SYNCS = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
 
+_HELD = "another program, or a run's transactional tool, holds the file: let it finish, then go on"
 _ADVICE: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.FullError, "make room on its disk, then go on"),
     (apsw.ReadOnlyError, "make the file and its folder writable, then go on"),
-    (apsw.BusyError, "another program holds the file: let it finish, then go on"),
-    (apsw.LockedError, "another program holds the file: let it finish, then go on"),
+    (apsw.BusyError, _HELD),
+    (apsw.LockedError, _HELD),
     (apsw.CantOpenError, "see that the file and its folder can be opened, then go on"),
     (apsw.CorruptError, "the file is damaged: see `waystation verify`, or restore a backup"),
     (apsw.NotADBError, "the file is damaged: restore a backup"),

@@ -53,6 +53,7 @@ def a_run_in_doubt() -> None:
     parked = waystation("resume", "r1", *SHOP)
     assert parked.returncode == 0
     for expected in (
+        "r1   3  tool_started       DispatchingTools  pay  (earlier)\n",
         "IN DOUBT: pay was started, and it is not known whether it happened\n",
         "(its driver stopped while it ran; the tool may not be repeated unasked).",
         "again:  waystation approve r1 --call call_1_1 --retry --app bank:ALL",
@@ -141,7 +142,9 @@ def test_the_doctor_says_how_the_store_is_and_what_to_do() -> None:
         "lease +run r1: process 1 on elsewhere, until 1970",
     ):
         assert re.search(expected, said), said
-    assert as_json("doctor")["journal mode"] == "wal"
+    assert as_json("doctor")["journal_mode"] == "wal"
+    (lease,) = as_json("doctor")["leases"]
+    assert (lease["run_id"], lease["owner"], lease["dead"]) == ("r1", "elsewhere/1/2/x", False)
     assert re.search("owed to the log +0 runs", said)  # a driven run's lines are its driver's
 
 
@@ -156,7 +159,7 @@ def test_a_damaged_run_is_listed_and_hides_no_other() -> None:
     verified = waystation("verify")
     assert verified.returncode == 1
     assert verified.stdout.startswith("run r1 is damaged at seq 1: its digest")
-    assert verified.stdout.count("\n") == 1
+    assert verified.stdout.count("\n") == 2
     assert list(as_json_of_failed("verify")) == ["r1"]
     listed = waystation("list")
     assert listed.stdout.startswith("r2")

@@ -36,7 +36,7 @@ async def test_of_verdicts_given_at_once_one_wins_and_the_others_are_told(
         assert len(one.won) + len(one.refusals) == ROUNDS
         for name, words in one.refusals.items():
             assert words.startswith(f"run {name} is "), words
-            assert "waits for no verdict any more" in words
+            assert "waits for no verdict" in words
             assert f" by person {winners[name]} at " in words, "it is not said who was faster"
     async with opened("refund") as engine:
         await all_done(engine, names)
