@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
@@ -70,6 +71,8 @@ class Worker:
             if len(self._running) < self._concurrency and self._is_due(head):
                 task = asyncio.create_task(self._drive(head))
                 self._running[head.run_id] = task
+                # Not in the task itself, which never begins where it is cancelled at once.
+                task.add_done_callback(partial(self._forget, head.run_id))
                 if head.lease.owner:
                     self._suspect = head.run_id
 
@@ -105,8 +108,9 @@ class Worker:
             self._failed[head.run_id] = self._host.clock.monotonic()
             words = "run %s could not be driven (%d of %d tries): %s"
             _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
-        finally:
-            del self._running[head.run_id]
+
+    def _forget(self, run_id: str, _: "asyncio.Task[None]") -> None:
+        del self._running[run_id]
 
     async def _wait(self) -> None:
         """Until a run is done with, or it is time to look again, or we are to stop."""
