@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from engine.codec.events import ticks
@@ -35,6 +36,7 @@ class Worker:
         self._host, self._workflows, self._concurrency = host, workflows, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, float] = {}
+        self._later: dict[str, datetime] = {}
         self._suspect = ""
 
     @property
@@ -84,7 +86,7 @@ class Worker:
         if self._suspect not in self._running:
             left = [head for head in await store.leased() if self._may_be_left(head)]
         now = ticks(self._host.clock.now())
-        limit = room + len(self._failed)  # which may stand in front, and not be due
+        limit = room + len(self._failed) + len(self._later)  # which may stand in front, and not be due
         ready = await store.ready(now=now, workflows=self._workflows, tries=MOST_TRIES, limit=limit)
         return (*left[:1], *ready)
 
@@ -93,15 +95,23 @@ class Worker:
         return ours and self._is_due(head) and self._host.is_free(head)
 
     def _is_due(self, head: Head) -> bool:
-        """Whether we do not drive the run already, and it has not just failed."""
+        """Whether we do not drive the run already, it has not just failed, and its wait is over.
+
+        The row may say that a run is ready while one of its calls waits for a retry.
+        """
+        if self._later.get(head.run_id, self._host.clock.now()) <= self._host.clock.now():
+            self._later.pop(head.run_id, None)
         since = self._failed.get(head.run_id, -math.inf)
         due = since + POLL * 2**head.tries
-        return head.run_id not in self._running and self._host.clock.monotonic() >= due
+        busy = head.run_id in self._running or head.run_id in self._later
+        return not busy and self._host.clock.monotonic() >= due
 
     async def _drive(self, head: Head) -> None:
         try:
-            await self._host.take_up(head)
+            until = await self._host.take_up(head)
             self._failed.pop(head.run_id, None)
+            if until is not None:
+                self._later[head.run_id] = until
         except RunBusy:
             _LOG.info("run %s is driven by somebody else now", head.run_id)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
