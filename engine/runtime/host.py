@@ -75,6 +75,7 @@ class Host:
                 return None
             async with self._leases.kept(head.run_id, lease):
                 draft = await self.load(head.run_id)
+                draft.lease = lease  # whatever the row says: it may be another's by now
                 driver = self.driver(draft.live.workflow)
                 until = await driver.drive(draft)
                 await driver.settle(draft)
