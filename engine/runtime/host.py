@@ -12,6 +12,7 @@ from engine.core.run import Run
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     ConflictError,
+    CorruptRunError,
     DefinitionError,
     RunBusy,
     UnknownRunError,
@@ -70,11 +71,16 @@ class Host:
     async def take_up(self, head: Head) -> datetime | None:
         """Until when the run waits, once it is driven that far, if it can be had; see `drive`."""
         async with self._lock(head.run_id):
+            try:
+                draft = await self.load(head.run_id)  # what is too new is left as it is
+            except CorruptRunError:
+                draft = Draft()  # found again under the lease, and counted as a try
             lease = await self._leases.try_take(head)
             if lease is None:
                 return None
             async with self._leases.kept(head.run_id, lease):
-                draft = await self.load(head.run_id)
+                if draft.run is None or lease.epoch != draft.lease.epoch + 1:
+                    draft = await self.load(head.run_id)
                 draft.lease = lease  # whatever the row says: it may be another's by now
                 driver = self.driver(draft.live.workflow)
                 until = await driver.drive(draft)

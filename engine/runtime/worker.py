@@ -4,12 +4,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
-from engine.errors import BadInputError, RunBusy
+from engine.errors import BadInputError, RunBusy, RunTooNewError
 from engine.ports import Head
 from engine.runtime.host import Host
 
@@ -112,6 +112,9 @@ class Worker:
             self._failed.pop(head.run_id, None)
             if until is not None:
                 self._later[head.run_id] = until
+        except RunTooNewError as error:
+            self._later[head.run_id] = datetime.max.replace(tzinfo=UTC)
+            _LOG.warning("run %s is left to a newer worker: %s", head.run_id, error)
         except RunBusy:
             _LOG.info("run %s is driven by somebody else now", head.run_id)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
