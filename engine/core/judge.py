@@ -65,7 +65,7 @@ def _doubt(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement
     arguments = call.arguments or {}
     if tool is not None and tool.reconcile is not None and not call.reconciled:
         return Reconcile((_intent(run, call, arguments, call.attempt),))
-    why_not = _why_not_again(tool, call, workflow.limits.max_attempts, now)
+    why_not = _why_not_again(run, tool, call, workflow.limits.max_attempts, now)
     if why_not is None:
         if call.retry_at and call.retry_at > now:
             return Park(until=call.retry_at)
@@ -81,12 +81,14 @@ def _doubt(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement
     )
 
 
-def _why_not_again(tool: Tool | None, call: Call, most: int, now: datetime) -> str | None:
+def _why_not_again(run: Run, tool: Tool | None, call: Call, most: int, now: datetime) -> str | None:
     """Why a call in doubt is not simply started again; None where it is."""
     if tool is None:
         return "the tool is gone"
     if not tool.repeatable:
         return "the tool may not be repeated unasked"
+    if run.tools.get(call.tool, tool.schema_digest) != tool.schema_digest:
+        return "the tool has another schema than when it was started"
     if call.attempt >= most:
         return f"it was started {call.attempt} times"
     forgotten = tool.key_ttl is not None and call.started_at is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 from engine.core.accept import accept
@@ -11,6 +12,7 @@ from engine.core.run import Run
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     ConflictError,
+    CorruptRunError,
     DefinitionError,
     RunBusy,
     UnknownRunError,
@@ -66,17 +68,24 @@ class Host:
         """The run, after a command was taken and the run driven on, here or by who drives it."""
         return await self._go_on(await self._take(run_id, command))
 
-    async def take_up(self, head: Head) -> None:
-        """Nothing; drives the run to where it waits for anything, if it can be had."""
+    async def take_up(self, head: Head) -> datetime | None:
+        """Until when the run waits, once it is driven that far, if it can be had; see `drive`."""
         async with self._lock(head.run_id):
+            try:
+                draft = await self.load(head.run_id)  # what is too new is left as it is
+            except CorruptRunError:
+                draft = Draft()  # found again under the lease, and counted as a try
             lease = await self._leases.try_take(head)
             if lease is None:
-                return
+                return None
             async with self._leases.kept(head.run_id, lease):
-                draft = await self.load(head.run_id)
+                if draft.run is None or lease.epoch != draft.lease.epoch + 1:
+                    draft = await self.load(head.run_id)
+                draft.lease = lease  # whatever the row says: it may be another's by now
                 driver = self.driver(draft.live.workflow)
-                await driver.drive(draft)
+                until = await driver.drive(draft)
                 await driver.settle(draft)
+                return until
 
     async def settle(self, run_id: str) -> None:
         """Nothing; writes the lines that the log is still owed of a run."""

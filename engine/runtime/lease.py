@@ -47,8 +47,10 @@ class Leases:
         Raises RunBusy, naming the owner, where somebody else drives it; with `wait`,
         waits for them instead, for as long as it takes.
         """
+        first = head.lease
         while not (lease := await self.try_take(head)):
-            if not wait and not self._ran_out(head.lease):
+            lives = head.lease != first or not self._ran_out(head.lease)
+            if lives and not wait:
                 raise _busy(head)
             await self._clock.sleep(POLL)
             head = await self._again(head)

@@ -2,6 +2,7 @@
 
 from engine.codec.checkpoints import agrees
 from engine.core.events import Recorded
+from engine.core.ready import ready_at
 from engine.errors import CorruptRunError, EngineError, RunTooNewError
 from engine.ports import Head, Store
 from engine.runtime.draft import Draft
@@ -26,9 +27,9 @@ async def load_journal(store: Store, run_id: str) -> tuple[Draft, tuple[Recorded
     draft.lease = head.lease
     events: list[Recorded] = []
     for place, entry in enumerate(await store.entries(run_id), 1):
-        if entry.seq > head.seq:
-            break  # committed by somebody else since the head was read
         try:
+            if entry.seq > head.seq:
+                break  # committed by somebody else since the head was read
             if entry.seq != place:
                 raise CorruptRunError(f"seq {place} is missing")
             events.append(draft.replay(entry, run_id))
@@ -54,5 +55,6 @@ def _agree(draft: Draft, head: Head) -> None:
         raise RunTooNewError(f"run {run.id}: {error}") from error
     except (CorruptRunError, TypeError, ValueError) as error:
         raise CorruptRunError(f"run {run.id} is damaged: {error}") from error
-    if not whole or head.workflow != run.workflow:
+    asleep = (head.ready_at is None, ready_at(run) is None)
+    if not whole or head.workflow != run.workflow or asleep[0] is not asleep[1]:
         raise CorruptRunError(f"run {run.id} is damaged: its checkpoint disagrees with its journal")

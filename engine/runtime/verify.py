@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from engine.errors import CorruptRunError, RunTooNewError
+from engine.errors import CorruptRunError, RunTooNewError, StoreError
 from engine.ports import Checkable, Store
 from engine.runtime.load import load
 
@@ -22,6 +22,6 @@ async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
         for head in page:
             try:
                 await load(store, head.run_id)
-            except (CorruptRunError, RunTooNewError) as error:
+            except (CorruptRunError, RunTooNewError, StoreError) as error:
                 yield head.run_id, str(error)
         after = page[-1].run_id

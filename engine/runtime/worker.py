@@ -4,10 +4,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
-from engine.errors import BadInputError, RunBusy
+from engine.errors import BadInputError, RunBusy, RunTooNewError
 from engine.ports import Head
 from engine.runtime.host import Host
 
@@ -35,6 +37,7 @@ class Worker:
         self._host, self._concurrency = host, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, float] = {}
+        self._later: dict[str, datetime] = {}
         self._suspect = ""
 
     @property
@@ -71,6 +74,8 @@ class Worker:
             if len(self._running) < self._concurrency and self._is_due(head):
                 task = asyncio.create_task(self._drive(head))
                 self._running[head.run_id] = task
+                # Not in the task itself, which never begins where it is cancelled at once.
+                task.add_done_callback(partial(self._forget, head.run_id))
                 if head.lease.owner:
                     self._suspect = head.run_id
 
@@ -82,7 +87,8 @@ class Worker:
         if self._suspect not in self._running:
             left = [head for head in await store.leased() if self._may_be_left(head)]
         now = ticks(self._host.clock.now())
-        limit = room + len(self._failed)  # which may stand in front, and not be due
+        waiting = len(self._failed) + len(self._later)  # these may stand in front, and not be due
+        limit = room + waiting
         ready = await store.ready(now=now, workflows=self.workflows, tries=MOST_TRIES, limit=limit)
         return (*left[:1], *ready)
 
@@ -91,23 +97,35 @@ class Worker:
         return ours and self._is_due(head) and self._host.is_free(head)
 
     def _is_due(self, head: Head) -> bool:
-        """Whether we do not drive the run already, and it has not just failed."""
+        """Whether we do not drive the run already, it has not just failed, and its wait is over.
+
+        The row may say that a run is ready while one of its calls waits for a retry.
+        """
+        if self._later.get(head.run_id, self._host.clock.now()) <= self._host.clock.now():
+            self._later.pop(head.run_id, None)
         since = self._failed.get(head.run_id, -math.inf)
         due = since + POLL * 2**head.tries
-        return head.run_id not in self._running and self._host.clock.monotonic() >= due
+        busy = head.run_id in self._running or head.run_id in self._later
+        return not busy and self._host.clock.monotonic() >= due
 
     async def _drive(self, head: Head) -> None:
         try:
-            await self._host.take_up(head)
+            until = await self._host.take_up(head)
             self._failed.pop(head.run_id, None)
+            if until is not None:
+                self._later[head.run_id] = until
+        except RunTooNewError as error:
+            self._later[head.run_id] = datetime.max.replace(tzinfo=UTC)
+            _LOG.warning("run %s is left to a newer worker: %s", head.run_id, error)
         except RunBusy:
             _LOG.info("run %s is driven by somebody else now", head.run_id)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
             self._failed[head.run_id] = self._host.clock.monotonic()
             words = "run %s could not be driven (%d of %d tries): %s"
             _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
-        finally:
-            del self._running[head.run_id]
+
+    def _forget(self, run_id: str, _: "asyncio.Task[None]") -> None:
+        del self._running[run_id]
 
     async def _wait(self) -> None:
         """Until a run is done with, or it is time to look again, or we are to stop."""

@@ -1,0 +1,141 @@
+"""Somebody who reads each journal as it grows, and says where it breaks a promise.
+
+It shares no code with the loading of runs: only the fold, and the way bytes are read.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from engine.codec.checkpoints import decode_checkpoint
+from engine.codec.events import GENESIS, chain, decode_event, from_ticks
+from engine.core import events as ev
+from engine.core.evolve import evolve
+from engine.core.run import Run
+from engine.core.states import ENDED, TRANSITIONS, State
+from engine.core.workflow import Limits
+from engine.ports import Entry, Head
+from tests.runtime.life_shop import GATED, KEY_TTL, REPEATABLE
+
+_ROWS = {(row.trigger, row.source): row.dest for row in TRANSITIONS}
+_LATE = {"tool_returned", "tool_failed", "tool_not_executed", "tool_interrupted"}
+_RESULTS = {"tool_returned", "tool_failed", "approval_denied", "approval_answered"}
+
+
+class Witness:
+    """The life of one run, as far as it was seen."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.run: Run | None = None
+        self.entries: list[Entry] = []
+        self.starts, self.allowed = Counter[str](), Counter[str]()
+        self.keys: dict[str, str] = {}
+        self._digest, self._epoch = GENESIS, 0
+        self._state: State | None = None
+        self._requests: dict[str, ev.ApprovalRequested] = {}
+        self._grants: dict[str, ev.ApprovalGranted] = {}
+        self._first: dict[str, datetime] = {}
+        self._settled: set[str] = set()
+
+    def look(self, head: Head, entries: Sequence[Entry]) -> None:
+        """Read what is new; AssertionError where something is wrong with it."""
+        known = len(self.entries)
+        assert list(entries[:known]) == self.entries, "what was written has changed"
+        for entry in entries[known:]:
+            self._take(entry)
+        self._epoch = max(self._epoch, head.lease.epoch)
+        assert self.run is not None
+        assert (head.seq, head.state, head.workflow) == (len(self.entries), self._state, "shop")
+        assert decode_checkpoint(head.checkpoint) == self.run.checkpoint(), "the checkpoint is not"
+        asleep = self._state in ENDED or bool(self.run.approvals)
+        assert (head.ready_at is None) == asleep, "it is ready, or it is not"
+
+    def at_rest(self) -> None:
+        """What is true once everything was driven to its end."""
+        assert self.run is not None
+        waits = self.run.state is State.AwaitingApproval and bool(self.run.approvals)
+        assert waits or self.run.state in ENDED
+        open_calls = {call.id for call in self.run.calls if call.status != "settled"}
+        if self.run.state is not State.Aborted:
+            assert open_calls == {one.call_id for one in self.run.approvals}
+
+    def _take(self, entry: Entry) -> None:
+        assert entry.seq == len(self.entries) + 1, "seq has a gap"
+        self._digest = chain(self._digest, self.run_id, entry.seq, entry.at, entry.kind, entry.data)
+        assert entry.digest == self._digest, "the chain is broken"
+        assert (entry.kind, self._state) in _ROWS, f"{entry.kind} in {self._state}"
+        if self._state in ENDED:
+            assert self._state is State.Aborted, f"{entry.kind} after the end"
+            assert entry.kind in _LATE, f"{entry.kind} after the end"
+        event, at = decode_event(entry.kind, entry.data), from_ticks(entry.at)
+        self._judge(event, at)
+        self.run = evolve(self.run, ev.Recorded(seq=entry.seq, at=at, event=event))
+        self._state = _ROWS[entry.kind, self._state]
+        assert self.run.state is self._state
+        self.entries.append(entry)
+
+    def _judge(self, event: ev.Event, at: datetime) -> None:
+        match event:
+            case ev.ToolsRequested():
+                self._asked(event)
+            case ev.ToolStarted():
+                self._started(event, at)
+            case ev.ToolNotExecuted():
+                self.allowed[event.call_id] += 1
+            case ev.ApprovalRequested():
+                assert event.approval_id not in self._requests, "two approvals of one name"
+                self._requests[event.approval_id] = event
+            case ev.ApprovalGranted():
+                self._granted(event)
+        if event.kind in _RESULTS:
+            self._result(event)
+
+    def _asked(self, event: ev.ToolsRequested) -> None:
+        for call in event.message.tool_calls:
+            assert call.id not in self.allowed, "two calls of one name"
+            self.allowed[call.id] = 1
+
+    def _granted(self, event: ev.ApprovalGranted) -> None:
+        request = self._requests[event.approval_id]
+        assert (event.call_id, event.digest) == (request.call_id, request.digest)
+        if request.approval_kind == "in_doubt":
+            self.allowed[event.call_id] += 1
+        if request.approval_kind != "changed":
+            self._grants[event.approval_id] = event
+
+    def _result(self, event: ev.Event) -> None:
+        call_id = getattr(event, "call_id", "")
+        assert call_id in self.allowed, "a result of a call that nobody asked for"
+        assert call_id not in self._settled, "two results of one call"
+        self._settled.add(call_id)
+
+    def _started(self, event: ev.ToolStarted, at: datetime) -> None:
+        call = event.call_id
+        assert call not in self._settled, "started after its result"
+        self.starts[call] += 1
+        assert event.attempt == self.starts[call], "attempts do not count the starts"
+        assert self.keys.setdefault(call, event.idempotency_key) == event.idempotency_key
+        assert event.epoch >= self._epoch, "an old driver started it"
+        self._epoch = event.epoch
+        unasked = self.starts[call] > self.allowed[call]
+        assert not unasked or event.tool in REPEATABLE, f"{event.tool} was repeated unasked"
+        assert not unasked or event.attempt <= Limits().max_attempts, "repeated for ever"
+        first = self._first.setdefault(call, at)
+        if unasked and event.tool == "ping":
+            assert at - first <= timedelta(seconds=KEY_TTL), "its key was forgotten"
+        if event.tool in GATED:
+            self._gate(event)
+
+    def _gate(self, event: ev.ToolStarted) -> None:
+        grant = self._grants.get(event.approval_id or "")
+        assert grant is not None, f"{event.tool} started without a grant"
+        request = self._requests[grant.approval_id]
+        assert (grant.call_id, request.tool) == (event.call_id, event.tool)
+        assert request.arguments == event.arguments, "other arguments than were granted"
+
+
+def keys_differ(witnesses: Mapping[str, Witness]) -> None:
+    """No two calls share a key."""
+    keys = [key for one in witnesses.values() for key in one.keys.values()]
+    assert len(keys) == len(set(keys)), "two calls share a key"
