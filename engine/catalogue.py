@@ -35,11 +35,12 @@ def backup(url: str, file: Path) -> int:
     if url == MEMORY:
         raise BadInputError("a store in memory cannot be backed up")
     from engine.stores.backup import back_up
+    from engine.stores.sqlite import MIGRATIONS
 
     source = sqlite_path(url)
     if not source.exists():
         raise StoreError(f"there is no store at {source} to back up")
-    return back_up(source, file)
+    return back_up(source, file, MIGRATIONS)
 
 
 def check_address(url: str, log: Iterable[object] = ()) -> None:
@@ -47,8 +48,9 @@ def check_address(url: str, log: Iterable[object] = ()) -> None:
     if url == MEMORY:
         return
     store = sqlite_path(url).resolve()
+    ours = {store.with_name(store.name + end) for end in ("", "-wal", "-shm", "-journal")}
     for target in log:
-        if isinstance(target, str | Path) and Path(target).resolve() == store:
+        if isinstance(target, str | Path) and Path(target).resolve() in ours:
             raise BadInputError(f"the log {target} is the store itself; name another file")
 
 

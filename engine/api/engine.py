@@ -76,7 +76,8 @@ class Engine:
             if isinstance(model, Closeable):
                 await model.aclose()
         if self._opened is not None:
-            store, telemetry, _ = self._opened
+            store, telemetry, host = self._opened
+            host.close()
             telemetry.close()
             if isinstance(self._store_wanted, str):
                 await store.close()

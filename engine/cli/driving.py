@@ -124,6 +124,12 @@ def _stop_at_signals(worker: "Worker") -> None:
         loop.add_signal_handler(each, stop)
 
 
+class _Interrupted(click.ClickException):  # nothing failed
+    """A person ended the command while it drove a run."""
+
+    exit_code = 130
+
+
 def drive(
     settings: Settings,
     engine_for: "Callable[..., Engine]",
@@ -147,11 +153,11 @@ def drive(
     except (KeyboardInterrupt, StoreError) as error:
         if view.run_id is None:
             raise
-        why = str(error) if isinstance(error, StoreError) else "interrupted"
         go_on = settings.hint(f"resume {view.run_id}")
-        raise EngineError(
-            f"{why}; run {view.run_id} is kept as it was last stored; go on with: {go_on}"
-        ) from None
+        kept = f"run {view.run_id} is kept as it was last stored; go on with: {go_on}"
+        if isinstance(error, StoreError):
+            raise EngineError(f"{error}; {kept}") from None
+        raise _Interrupted(f"interrupted; {kept}") from None
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)

@@ -37,7 +37,7 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
         return _stop(run, "max_attempts", reason)
     if run.turns >= limits.max_turns:
         return _stop(run, "max_turns", f"the limit max_turns={limits.max_turns} is reached")
-    if run.retry_at and run.retry_at > now:
+    if run.retry_at and run.updated_at <= now < run.retry_at:  # else the clock was set back
         return Park(until=run.retry_at)
     return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
 

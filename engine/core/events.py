@@ -7,7 +7,7 @@ from pydantic import Field
 
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.shape import Shape
-from engine.core.states import ApprovalKind
+from engine.core.states import ApprovalKind, Repeats
 
 
 class RunStarted(Shape):
@@ -64,7 +64,7 @@ class ModelFailed(Shape):
 class ToolStarted(Shape):
     """The intent: this tool is about to run with exactly these arguments.
 
-    `epoch` is the lease of the driver that starts it.
+    `epoch` is the lease of the driver that starts it, `repeats` why it may be repeated unasked.
     """
 
     kind: Literal["tool_started"] = "tool_started"
@@ -75,6 +75,7 @@ class ToolStarted(Shape):
     idempotency_key: str
     approval_id: str | None = None
     epoch: int = 0
+    repeats: Repeats | None = None
 
 
 class ToolReturned(Shape):
@@ -98,12 +99,16 @@ class ToolFailed(Shape):
 
 
 class ToolNotExecuted(Shape):
-    """It is certain that the call did nothing; it may be started again from `retry_at` on."""
+    """It is certain that this attempt did nothing; another may be made from `retry_at` on.
+
+    `reconciled` where a look-up says so, of all the attempts until then.
+    """
 
     kind: Literal["tool_not_executed"] = "tool_not_executed"
     call_id: str
     error: str
     retry_at: datetime
+    reconciled: bool = False
 
 
 class ToolInterrupted(Shape):

@@ -118,13 +118,17 @@ def denial(reason: str | None, *, in_doubt: bool = False) -> str:
 
 
 def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
+    before = run.call(event.call_id)
     return move(
         run,
         event.call_id,
         "started",
         attempt=event.attempt,
         arguments=event.arguments,
-        started_at=run.call(event.call_id).started_at or at,
+        repeats=event.repeats,
+        started_at=before.started_at or at,
+        doubtful=before.status in ("started", "interrupted")
+        and before.repeats not in ("read_only", "transactional"),
         error=None,
         retry_at=None,
         reconciled=False,

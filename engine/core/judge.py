@@ -1,6 +1,6 @@
 """What becomes of one call of the open turn."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from engine.core import events as ev
 from engine.core.canonical import action_digest, idempotency_key, parse_object
@@ -27,9 +27,14 @@ def judge(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
     if call.error and call.attempt >= workflow.limits.max_attempts:
         words = f"Not executed, after {call.attempt} attempts: {call.error}"
         return ev.ToolFailed(call_id=call.id, error=words)
-    if call.retry_at and call.retry_at > now:
+    if _waits(run, call, now):
         return Park(until=call.retry_at)
     return _start(run, call, tool)
+
+
+def _waits(run: Run, call: Call, now: datetime) -> bool:
+    """Whether the next attempt is to be made later; a clock that was set back is not waited for."""
+    return call.retry_at is not None and run.updated_at <= now < call.retry_at
 
 
 def _start(run: Run, call: Call, tool: Tool) -> Judgement:
@@ -42,7 +47,7 @@ def _start(run: Run, call: Call, tool: Tool) -> Judgement:
     digest = tool.digest(arguments)
     granted = call.status == "granted" and call.digest == digest
     if granted or (call.status == "requested" and not tool.needs_approval):
-        return _intent(run, call, arguments, call.attempt + 1)
+        return _intent(run, call, tool, arguments, call.attempt + 1)
     in_doubt = call.attempt > 0 and call.error is None
     return ev.ApprovalRequested(
         approval_id="",
@@ -64,12 +69,12 @@ def _doubt(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement
     tool = workflow.tool(call.tool)
     arguments = call.arguments or {}
     if tool is not None and tool.reconcile is not None and not call.reconciled:
-        return Reconcile((_intent(run, call, arguments, call.attempt),))
-    why_not = _why_not_again(run, tool, call, workflow.limits.max_attempts, now)
-    if why_not is None:
-        if call.retry_at and call.retry_at > now:
+        return Reconcile((_intent(run, call, tool, arguments, call.attempt),))
+    why_not = _why_not_again(run, call, tool, workflow.limits.max_attempts, now)
+    if why_not is None and tool is not None:
+        if _waits(run, call, now):
             return Park(until=call.retry_at)
-        return _intent(run, call, arguments, call.attempt + 1)
+        return _intent(run, call, tool, arguments, call.attempt + 1)
     return ev.ApprovalRequested(
         approval_id="",
         approval_kind="in_doubt",
@@ -81,19 +86,26 @@ def _doubt(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement
     )
 
 
-def _why_not_again(run: Run, tool: Tool | None, call: Call, most: int, now: datetime) -> str | None:
+def _why_not_again(  # noqa: PLR0911 # a reason a line
+    run: Run, call: Call, tool: Tool | None, most: int, now: datetime
+) -> str | None:
     """Why a call in doubt is not simply started again; None where it is."""
     if tool is None:
         return "the tool is gone"
     if not tool.repeatable:
         return "the tool may not be repeated unasked"
+    if call.repeats != tool.repeats:
+        return "the tool could not be repeated so when it was started"
     if run.tools.get(call.tool, tool.schema_digest) != tool.schema_digest:
-        return "the tool has another schema than when it was started"
+        return "the tool has another schema since"
+    if tool.needs_approval and call.approval_id is None:
+        return "the tool needs approval now"
     if call.attempt >= most:
         return f"it was started {call.attempt} times"
-    forgotten = tool.key_ttl is not None and call.started_at is not None
-    if forgotten and now - call.started_at > timedelta(seconds=tool.key_ttl):  # type: ignore[operator, arg-type] # as `forgotten` says
-        return f"its key may be forgotten after {tool.key_ttl:g} s"
+    if tool.key_ttl is not None and call.started_at is not None:
+        age = (now - call.started_at).total_seconds()
+        if not 0 <= age <= tool.key_ttl:  # below 0: the clock was set back, so nobody knows
+            return f"its key may be forgotten after {tool.key_ttl:g} s"
     return None
 
 
@@ -126,7 +138,7 @@ def _as_asked(run: Run, call: Call) -> Arguments:
         return {}
 
 
-def _intent(run: Run, call: Call, arguments: Arguments, attempt: int) -> ev.ToolStarted:
+def _intent(run: Run, call: Call, tool: Tool, arguments: Arguments, attempt: int) -> ev.ToolStarted:
     return ev.ToolStarted(
         call_id=call.id,
         tool=call.tool,
@@ -134,4 +146,5 @@ def _intent(run: Run, call: Call, arguments: Arguments, attempt: int) -> ev.Tool
         attempt=attempt,
         idempotency_key=idempotency_key(run.id, call.id),
         approval_id=call.approval_id,
+        repeats=tool.repeats,
     )

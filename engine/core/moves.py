@@ -30,10 +30,14 @@ def settle(
 
 
 def fail(run: Run, event: ev.ToolNotExecuted | ev.ToolInterrupted) -> Changes:
-    """The call after an attempt that gave no result."""
+    """The call after an attempt that gave no result.
+
+    An attempt that did nothing says nothing about those before it, unless it was looked up.
+    """
+    call = run.call(event.call_id)
     status: CallStatus = "interrupted"
-    if isinstance(event, ev.ToolNotExecuted):
-        status = "granted" if run.call(event.call_id).approval_id else "requested"
+    if isinstance(event, ev.ToolNotExecuted) and (event.reconciled or not call.doubtful):
+        status = "granted" if call.approval_id else "requested"
     return move(run, event.call_id, status, error=event.error, retry_at=event.retry_at)
 
 

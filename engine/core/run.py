@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from engine.core.messages import Arguments, Message, ToolCall, ToolResult, Usage
 from engine.core.shape import Shape
-from engine.core.states import ApprovalKind, State
+from engine.core.states import ApprovalKind, Repeats, State
 
 _Named = TypeVar("_Named", "Call", ToolCall)
 
@@ -30,6 +30,8 @@ class Call(Shape):
     started_at: datetime | None = None  # for the first time
     error: str | None = None
     retry_at: datetime | None = None
+    repeats: Repeats | None = None  # what its tool said when it was last started
+    doubtful: bool = False  # whether an attempt before the last one may have happened
     reconciled: bool = False  # looked up since its last start, in vain
     accepted: str | None = None  # the digest of the changed action that a person accepted
 

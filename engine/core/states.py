@@ -16,6 +16,8 @@ class State(StrEnum):
 
 # What a run in AwaitingApproval waits for.
 ApprovalKind = Literal["tool_call", "in_doubt", "changed"]
+# Why a call that may have happened may be made again without asking.
+Repeats = Literal["read_only", "idempotent", "transactional"]
 
 
 class Transition(NamedTuple):

@@ -14,6 +14,7 @@ from engine.core.context import context_parameter
 from engine.core.messages import Message, Usage
 from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
+from engine.core.states import Repeats
 from engine.errors import DefinitionError
 
 ApprovalPolicy = Literal["always", "never"]
@@ -120,9 +121,18 @@ class Tool:
         return (self.approval or ("never" if self.read_only else "always")) == "always"
 
     @property
+    def repeats(self) -> Repeats | None:
+        """Why a call that may have happened may be made again without asking; None: it may not."""
+        if self.read_only:
+            return "read_only"
+        if self.transactional:
+            return "transactional"
+        return "idempotent" if self.idempotent else None
+
+    @property
     def repeatable(self) -> bool:
         """Whether a call that may have happened may be made again without asking."""
-        return self.read_only or self.idempotent or self.transactional
+        return self.repeats is not None
 
     def validate(self, text: str) -> dict[str, JsonValue]:
         """The arguments that would execute, after defaults and coercion, as JSON values.

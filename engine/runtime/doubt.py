@@ -18,7 +18,11 @@ _BROKEN_OFF_NAMES = frozenset(
         "ProtocolError",
         "RemoteProtocolError",
         "ServerDisconnectedError",
+        "IncompleteRead",
+        "SMTPServerDisconnected",
+        "SSLEOFError",
         "Timeout",
+        "TimeoutExpired",
         "TimeoutError",
         "TimeoutException",
     }
@@ -31,6 +35,8 @@ def leaves_doubt(error: BaseException) -> bool:
     An exception that was raised `from None` stands for itself alone.
     """
     chain = list(_chain(error))
+    if any(isinstance(one, _BROKEN_OFF) and not isinstance(one, _NEVER_REACHED) for one in chain):
+        return True  # though another try, in the same call, never reached the other side
     if any(isinstance(one, _NEVER_REACHED) for one in chain):
         return False
     return any(_broke_off(one) for one in chain)
@@ -46,6 +52,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while id(error) not in seen:
         seen.add(id(error))
         yield error
+        if isinstance(error, BaseExceptionGroup):
+            for one in error.exceptions:
+                yield from _chain(one)
         earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if earlier is None:
             return

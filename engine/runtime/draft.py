@@ -71,6 +71,10 @@ class Draft:
         self.record((outcome,), now)
         self.outcomes.append(outcome)
 
+    def copy(self) -> Self:
+        """The run as it now is, for `become`."""
+        return replace(self, staged=[*self.staged], lines=[*self.lines], outcomes=[*self.outcomes])
+
     def become(self, other: Self) -> None:
         """Forget what was staged, and be the run as `other` has it."""
         for each in fields(self):

@@ -92,14 +92,12 @@ class Driver:
         commits before anything else happens.
         """
         door = asyncio.Lock()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for start in starts:
-                    tool = self.workflow.tool(start.tool)
-                    if tool is not None:
-                        group.create_task(act(draft, tool, start, door))
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from several
+        tools = [(self.workflow.tool(start.tool), start) for start in starts]
+        acts = [act(draft, tool, start, door) for tool, start in tools if tool is not None]
+        # What goes wrong with one breaks off no other: that one may be in the midst of its effect.
+        for outcome in await asyncio.gather(*acts, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def _call_tool(
         self, draft: Draft, tool: Tool, intent: ev.ToolStarted, door: asyncio.Lock
@@ -115,7 +113,7 @@ class Driver:
     async def _reconcile(
         self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
-        await self._report(draft, await reconcile(tool, start, self.clock.now), door)
+        await self._report(draft, await reconcile(tool, start, draft.live.id, self.clock.now), door)
 
     async def _report(self, draft: Draft, outcome: ev.Event, door: asyncio.Lock) -> None:
         async with door:
@@ -130,6 +128,8 @@ class Driver:
         """
         if not isinstance(self.store, Transactional):
             raise StoreError(f"tool {tool.name} needs a store with transactions")
+
+        before = draft.copy()
 
         def work(transaction: Transaction) -> None:
             try:
@@ -146,6 +146,9 @@ class Driver:
         except ConflictError:
             draft.outcomes.clear()  # what the tool wrote was rolled back
             await self._rebase(draft)
+        except StoreError:
+            draft.become(before)  # the result was rolled back with what the tool wrote
+            raise
         return None
 
     async def _still_ours(self, draft: Draft) -> bool:

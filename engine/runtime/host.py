@@ -46,6 +46,10 @@ class Host:
         self._leases = Leases(store, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    def close(self) -> None:
+        """Nothing; nothing is renewed any more."""
+        self._leases.close()
+
     async def submit(self, workflow: str, command: Start) -> Draft:
         """A new run, durable, which nobody drives yet."""
         draft = await self._begin(workflow, command, Lease())

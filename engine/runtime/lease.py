@@ -11,6 +11,7 @@ from engine.errors import EngineError, RunBusy, StoreError
 from engine.ports import Clock, Head, Lease, Store
 from engine.runtime.owner import Owner
 from engine.runtime.stop import to_the_end
+from engine.runtime.threads import still_runs
 
 TTL = 30.0  # seconds that a lease lasts unless it is renewed
 RENEWAL = TTL / 3
@@ -36,6 +37,7 @@ class Leases:
         self._seen: dict[str, tuple[Lease, float]] = {}
         self._held = 0
         self._keeper: asyncio.Task[None] | None = None
+        self._strays: set[asyncio.Task[None]] = set()
 
     def first(self) -> Lease:
         """The lease that a run of ours begins with."""
@@ -85,7 +87,11 @@ class Leases:
 
     @asynccontextmanager
     async def kept(self, run_id: str, lease: Lease) -> AsyncIterator[None]:
-        """A context in which the lease is renewed; afterwards nobody drives the run."""
+        """A context in which the lease is renewed; afterwards nobody drives the run.
+
+        Where it was broken off and a tool's thread still runs, the lease is kept until
+        that has ended, or this process has: nobody takes the call for lost before.
+        """
         self._held += 1
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
@@ -94,11 +100,34 @@ class Leases:
             yield
             moved = True
         finally:
-            self._held -= 1
-            if not self._held and self._keeper is not None:
-                self._keeper.cancel()
-                self._keeper = None
-            await self._give_back(run_id, lease, moved=moved)
+            if still_runs(run_id):
+                stray = asyncio.create_task(self._outlast(run_id, lease))
+                self._strays.add(stray)
+                stray.add_done_callback(self._strays.discard)
+            else:
+                await self._let_go(run_id, lease, moved=moved)
+
+    def close(self) -> None:
+        """Nothing; leases that are still kept for a stray thread are left to run out."""
+        for stray in self._strays:
+            stray.cancel()
+        self._rest()
+
+    async def _outlast(self, run_id: str, lease: Lease) -> None:
+        while still_runs(run_id):
+            await self._clock.sleep(POLL)
+        await self._let_go(run_id, lease, moved=True)
+
+    async def _let_go(self, run_id: str, lease: Lease, *, moved: bool) -> None:
+        self._held -= 1
+        if not self._held:
+            self._rest()
+        await self._give_back(run_id, lease, moved=moved)
+
+    def _rest(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            self._keeper = None
 
     async def _give_back(self, run_id: str, lease: Lease, *, moved: bool) -> None:
         try:
@@ -119,7 +148,9 @@ class Leases:
         if not head.lease.owner:
             return True
         owner = Owner.read(head.lease.owner)
-        if owner is None or owner == self._owner or owner.is_dead:
+        if owner == self._owner:
+            return not still_runs(head.run_id)
+        if owner is None or owner.is_dead:
             return True
         since = self._looked_on(head)
         return since >= TTL or (since >= RENEWAL and self._ran_out(head.lease))

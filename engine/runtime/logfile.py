@@ -1,12 +1,19 @@
 """A log file that several processes may append to, and that may be moved away meanwhile."""
 
+import errno
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
+
+
+# A pipe that nobody empties must not stop the runs.
+_FLAGS = os.O_APPEND | os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0)
+_LOCK_TRIES, _LOCK_PAUSE = 100, 0.001  # seconds; our own lines are done in microseconds
 
 
 class LogFile:
@@ -42,7 +49,7 @@ class LogFile:
         os.close(self._fd)
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_APPEND | os.O_CREAT | os.O_RDWR, 0o666)
+        return os.open(self._path, _FLAGS, 0o666)
 
     def _follow(self) -> None:
         """Begin a new file where ours is no longer the one at the path."""
@@ -60,8 +67,15 @@ class LogFile:
 def _lock(fd: int) -> None:
     """Let no other process of ours write meanwhile, where the system knows how."""
     if sys.platform != "win32":
-        with suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        for _ in range(_LOCK_TRIES):
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_PAUSE)
+            except OSError:
+                return None  # a device or a file system without locks
+        raise BlockingIOError(errno.EWOULDBLOCK, "another program holds its lock")
+    return None
 
 
 def _unlock(fd: int) -> None:

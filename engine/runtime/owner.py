@@ -62,9 +62,9 @@ def _host() -> str:
 
 
 def _runs(pid: int, started: str) -> bool:
-    if Path("/proc/self/stat").exists():
-        return _started(pid) == started
-    try:
+    if (began := _started(pid)) is not None or Path(f"/proc/{pid}").exists():
+        return began == started
+    try:  # gone, or hidden from us (see hidepid in proc(5))
         os.kill(pid, 0)
     except ProcessLookupError:
         return False

@@ -25,7 +25,7 @@ async def call_tool(
 ) -> Outcome:
     """What came of running the tool once."""
     try:
-        value = await _run(tool.function, **_bound(tool, intent, run_id, None))
+        value = await _run(run_id, tool.function, **_bound(tool, intent, run_id, None))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a tool raises is for the model, or a person, to read
@@ -39,22 +39,28 @@ def call_in_transaction(
     tool: Tool, intent: ev.ToolStarted, run_id: str, transaction: Transaction
 ) -> ev.ToolReturned:
     """What a transactional tool returned; what it raises is raised here."""
-    value = tool.function(**_bound(tool, intent, run_id, transaction))
+    value = _in_thread(tool.function, (), _bound(tool, intent, run_id, transaction))
     return _returned(intent, value)
 
 
 async def reconcile(
-    tool: Tool, start: ev.ToolStarted, now: Callable[[], datetime]
+    tool: Tool, start: ev.ToolStarted, run_id: str, now: Callable[[], datetime]
 ) -> ev.ToolReturned | ev.ToolNotExecuted | ev.ReconcileFailed:
     """What the tool's own look-up says of a start whose result was lost."""
     try:
-        found = await _run(_look_up(tool), start.idempotency_key, start.arguments)
-    except Exception as error:  # noqa: BLE001 # an author's look-up may raise anything
+        found = await _run(run_id, _look_up(tool), start.idempotency_key, start.arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an author's look-up may raise anything
+        if _is_our_cancellation(error):
+            raise
         words = f"looking up what came of it failed: {error_words(error)}"
         return ev.ReconcileFailed(call_id=start.call_id, error=words)
     if found is None:
         words = "it did not happen, as was looked up"
-        return ev.ToolNotExecuted(call_id=start.call_id, error=words, retry_at=now())
+        return ev.ToolNotExecuted(
+            call_id=start.call_id, error=words, retry_at=now(), reconciled=True
+        )
     return _returned(start, found).model_copy(update={"reconciled": True})
 
 
@@ -110,10 +116,12 @@ def _shown(value: object) -> str:
         return f"The tool ran to its end, but its result cannot be shown: {error_words(error)}"
 
 
-async def _run(function: Callable[..., object], /, *given: object, **named: object) -> object:
+async def _run(
+    run_id: str, function: Callable[..., object], /, *given: object, **named: object
+) -> object:
     if inspect.iscoroutinefunction(function):
         return await function(*given, **named)
-    value = await in_own_thread(lambda: _in_thread(function, given, named))
+    value = await in_own_thread(run_id, lambda: _in_thread(function, given, named))
     return await value if inspect.isawaitable(value) else value
 
 

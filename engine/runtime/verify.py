@@ -21,7 +21,8 @@ async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
     while page := await store.heads(limit=_PAGE, after=after):
         for head in page:
             try:
-                await load(store, head.run_id)
+                if (await load(store, head.run_id)).run is None:
+                    yield head.run_id, f"run {head.run_id} is damaged: it is not found by its name"
             except (CorruptRunError, RunTooNewError, StoreError) as error:
                 yield head.run_id, str(error)
         after = page[-1].run_id

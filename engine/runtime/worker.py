@@ -15,6 +15,7 @@ from engine.runtime.host import Host
 
 POLL = 0.5  # seconds between two looks at the store
 MOST_TRIES = 5
+MOST_AT_ONCE = 10_000
 _OWED_AT_ONCE = 1000
 
 _LOG = logging.getLogger("waystation")
@@ -31,8 +32,9 @@ class Worker:
 
     def __init__(self, host: Host, workflows: Sequence[str], concurrency: int) -> None:
         """Take the names of the workflows, and how many runs to drive at once."""
-        if concurrency < 1:
-            raise BadInputError(f"concurrency must be at least 1, not {concurrency}")
+        if not 1 <= concurrency <= MOST_AT_ONCE:
+            words = f"concurrency must be at least 1 and at most {MOST_AT_ONCE}"
+            raise BadInputError(f"{words}, not {concurrency}")
         self.workflows = tuple(workflows)
         self._host, self._concurrency = host, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}

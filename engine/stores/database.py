@@ -18,7 +18,7 @@ def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
     """
     try:
         if path.exists() and path.stat().st_size:
-            _inspect(path, len(migrations))
+            inspect(path, len(migrations))
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = apsw.Connection(str(path))
     except (apsw.Error, OSError) as error:
@@ -31,7 +31,7 @@ def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
     return connection
 
 
-def _inspect(path: Path, newest: int) -> None:
+def inspect(path: Path, newest: int) -> None:
     """Refuse a file that is not ours, looking at it read-only.
 
     What a crash left half done is rolled back first, as every program that reads the file would.

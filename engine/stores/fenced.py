@@ -9,7 +9,7 @@ import apsw
 if TYPE_CHECKING:
     from engine.core.context import SqlValue
 
-_OURS = frozenset({"runs", "events"})
+_OURS = frozenset({"runs", "events", "heads"})
 _WRITING = frozenset(
     {
         apsw.SQLITE_INSERT,
@@ -22,6 +22,16 @@ _WRITING = frozenset(
         apsw.SQLITE_CREATE_TRIGGER,
         apsw.SQLITE_CREATE_TEMP_TRIGGER,
         apsw.SQLITE_CREATE_INDEX,
+    }
+)
+_MAKING = frozenset(
+    {
+        apsw.SQLITE_CREATE_TEMP_TABLE,
+        apsw.SQLITE_CREATE_TEMP_VIEW,
+        apsw.SQLITE_CREATE_TABLE,
+        apsw.SQLITE_CREATE_VIEW,
+        apsw.SQLITE_CREATE_VTABLE,
+        apsw.SQLITE_ALTER_TABLE,
     }
 )
 _NEVER = frozenset(
@@ -67,9 +77,20 @@ class FencedTransaction:
         """See Transaction."""
         if not self._open:
             raise ValueError("the call is over, and its transaction with it")
-        return list(self._connection.execute(sql, tuple(bindings)))
+        try:
+            rows = list(self._connection.execute(sql, tuple(bindings)))
+            if self._connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
+                raise ValueError("a foreign key leads nowhere; not even for a while, here")
+            return rows  # the commit would fail, and not as this tool's failure
+        finally:
+            if not self._connection.in_transaction:  # OR ROLLBACK, or a trigger's RAISE(ROLLBACK)
+                self._open = False
 
 
-def _allowed(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    refused = action in _NEVER or (action in _WRITING and {first, second} & _OURS)
+def _allowed(
+    action: int, first: str | None, second: str | None, database: str | None, *_: str | None
+) -> int:
+    named = {name.lower() for name in (first, second) if name}
+    refused = action in _NEVER or (action in _WRITING and named & _OURS)
+    refused = refused or (action in _MAKING and database == "temp")  # it would hide ours
     return apsw.SQLITE_DENY if refused else apsw.SQLITE_OK

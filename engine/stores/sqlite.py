@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from engine.core.context import Transaction
 
 _SQL = load_queries("sqlite.sql")
-_MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
+MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
 _NEWEST_FIRST = 2**62
+_COLUMNS = 11  # of the view `heads`, in the order of Head
+_LATEST = 2**53  # microseconds since 1970: the year 2255
 
 
 class SqliteStore:
@@ -34,7 +36,7 @@ class SqliteStore:
     def __init__(self, path: str | Path) -> None:
         """Open or create the file; see `connect` for what is raised."""
         self._path = Path(path)
-        self._writer = Writer(self._path, connect(self._path, _MIGRATIONS))
+        self._writer = Writer(self._path, connect(self._path, MIGRATIONS))
 
     async def append(self, addition: Append) -> None:
         """See Store."""
@@ -218,5 +220,14 @@ def _heads(connection: apsw.Connection, query: str, wanted: Mapping[str, object]
 
 
 def _head(row: tuple[Any, ...]) -> Head:
-    run_id, workflow, state, seq, logged, checkpoint, ready_at, *lease, tries, _ = row
-    return Head(run_id, workflow, state, seq, logged, checkpoint, ready_at, Lease(*lease), tries)
+    """The row; text that is none is shown as such, and a time past all calendars is cut."""
+    run_id, workflow, state, seq, logged, checkpoint, ready_at, owner, epoch, expires, tries = row[
+        :_COLUMNS
+    ]
+    lease = Lease(_text(owner), epoch, min(max(expires, 0), _LATEST))
+    name, flow, place = _text(run_id), _text(workflow), _text(state)
+    return Head(name, flow, place, seq, logged, checkpoint, ready_at, lease, tries)
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")

@@ -32,9 +32,13 @@ UPDATE runs SET ready_at = 0 WHERE state IN ('AwaitingModel', 'DispatchingTools'
   state = 'AwaitingApproval' AND json_valid(CAST(checkpoint AS TEXT))
   AND json_array_length(CAST(checkpoint AS TEXT), '$.approvals') = 0
 );
-CREATE VIEW heads AS -- a row as the program reads it
-  SELECT run_id, workflow, state, seq, logged, CAST(checkpoint AS BLOB) AS checkpoint,
-    ready_at, owner, epoch, expires, tries, id
+CREATE VIEW heads AS -- a row as the program reads it: of these types, whatever stands there
+  SELECT CAST(run_id AS BLOB) AS name, CAST(workflow AS BLOB) AS flow, CAST(state AS BLOB) AS place,
+    CAST(seq AS INTEGER) AS seq_, CAST(logged AS INTEGER) AS logged_,
+    CAST(checkpoint AS BLOB) AS checkpoint_, CAST(ready_at AS INTEGER) AS ready_,
+    CAST(owner AS BLOB) AS owner_, CAST(epoch AS INTEGER) AS epoch_,
+    CAST(expires AS INTEGER) AS expires_, CAST(tries AS INTEGER) AS tries_,
+    id, run_id, workflow, state, seq, logged, ready_at, owner, tries
   FROM runs;
 CREATE INDEX runs_ready ON runs (ready_at) WHERE ready_at IS NOT NULL;
 CREATE INDEX runs_leased ON runs (owner) WHERE owner <> '';

@@ -20,13 +20,24 @@ _Write = tuple[_Work, "Future[None]"]
 _Job = Callable[[], None]
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands there now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Writer:
     """A connection's own thread. Neighbouring writes share a transaction, and so a sync."""
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         """Take the connection over, and begin."""
         self._path, self._connection = path, connection
+        self._place = path.absolute()
         self._broken: StoreError | None = None
+        self._file = _identity(self._place)
         self._queue: SimpleQueue[_Write | _Job | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name=f"store {path}", daemon=True)
         self._thread.start()
@@ -133,7 +144,9 @@ class Writer:
         except Exception as error:
             if not self._connection.in_transaction:  # the whole of it was rolled back
                 cause = error if isinstance(error, apsw.Error) else error.__cause__
-                raise cause or error from error
+                if not isinstance(cause, apsw.Error):
+                    cause = StoreError("a tool rolled the transaction back; nothing of it was kept")
+                raise cause from error
             self._connection.execute("ROLLBACK TO one; RELEASE one")
             return self._explained(error)
         self._connection.execute("RELEASE one")
@@ -147,6 +160,11 @@ class Writer:
     def _whole(self) -> apsw.Connection:
         if self._broken is not None:
             raise self._broken
+        if _identity(self._place) != self._file:
+            raise StoreError(
+                f"the store {self._path} was moved away or deleted while it was in use; "
+                "nothing more is written to it: put it back, then start anew"
+            )
         return self._connection
 
     def _explained(self, error: Exception, *, unknown: bool = False) -> Exception:

@@ -19,7 +19,13 @@ PAID: Arguments = {"order": "1", "amount": 5.0}
 
 def intent(call_id: str, name: str, arguments: Arguments, **more: object) -> ev.ToolStarted:
     key = idempotency_key("r1", call_id)
-    fields = {"call_id": call_id, "tool": name, "arguments": arguments, "idempotency_key": key}
+    fields = {
+        "call_id": call_id,
+        "tool": name,
+        "arguments": arguments,
+        "idempotency_key": key,
+        "repeats": "read_only" if name == "look" else None,
+    }
     return ev.ToolStarted.model_validate(fields | more)
 
 

@@ -38,8 +38,9 @@ WRITES = tool(approval="never", transactional=True, name="send")(write)
 REQUESTED = asks(("send", '{"order": "1"}'))
 
 
-def started(attempt: int = 1) -> ev.ToolStarted:
+def started(attempt: int = 1, sender: Tool = DEFAULT) -> ev.ToolStarted:
     return ev.ToolStarted(
+        repeats=sender.repeats,
         call_id="call_1_1",
         tool="send",
         arguments={"order": "1"},
@@ -48,11 +49,11 @@ def started(attempt: int = 1) -> ev.ToolStarted:
     )
 
 
-def broken_off(attempt: int = 1) -> tuple[ev.Event, ev.Event]:
+def broken_off(sender: Tool = DEFAULT) -> tuple[ev.Event, ev.Event]:
     failed = ev.ToolInterrupted(
         call_id="call_1_1", error="ReadTimeout: 5 s", retry_at=NOON + timedelta(seconds=2)
     )
-    return started(attempt), failed
+    return started(sender=sender), failed
 
 
 def under(sender: Tool, *events: ev.Event) -> Given:
@@ -72,18 +73,18 @@ def asked(effect: Effect) -> ev.ApprovalRequested:
 
 @pytest.mark.parametrize("sender", [DEFAULT, READS, REPEATS, FORGETS, LOOKED_UP, WRITES])
 def test_without_an_intent_it_runs(sender: Tool) -> None:
-    under(sender).decides(CallTools((started(),)))
+    under(sender).decides(CallTools((started(sender=sender),)))
 
 
 @pytest.mark.parametrize("sender", [DEFAULT, READS, REPEATS, FORGETS, LOOKED_UP, WRITES])
 def test_with_a_result_it_never_runs_again(sender: Tool) -> None:
     returned = ev.ToolReturned(call_id="call_1_1", content="ok")
-    under(sender, started(), returned).decides(Record((ev.ToolsSettled(),)))
+    under(sender, started(sender=sender), returned).decides(Record((ev.ToolsSettled(),)))
 
 
 @pytest.mark.parametrize("sender", [READS, REPEATS, FORGETS, WRITES])
 def test_a_repeatable_tool_goes_again_under_the_same_key(sender: Tool) -> None:
-    under(sender, started()).decides(CallTools((started(attempt=2),)))
+    under(sender, started(sender=sender)).decides(CallTools((started(2, sender),)))
 
 
 def test_any_other_tool_is_asked_about() -> None:
@@ -123,19 +124,57 @@ def test_a_call_that_broke_off_is_in_doubt() -> None:
 
 
 def test_an_idempotent_call_that_broke_off_goes_again_after_a_while() -> None:
-    under(REPEATS, *broken_off()).decides(Park(until=NOON + timedelta(seconds=2)))
-    under(REPEATS, *broken_off()).later(2).decides(CallTools((started(attempt=2),)))
+    under(REPEATS, *broken_off(REPEATS)).decides(Park(until=NOON + timedelta(seconds=2)))
+    under(REPEATS, *broken_off(REPEATS)).later(2).decides(CallTools((started(2, REPEATS),)))
 
 
 def test_the_receiver_s_memory_bounds_what_is_repeated_unasked() -> None:
-    under(FORGETS, *broken_off()).later(60).decides(CallTools((started(attempt=2),)))
-    request = asked(under(FORGETS, *broken_off()).later(61).effect())
+    under(FORGETS, *broken_off(FORGETS)).later(60).decides(CallTools((started(2, FORGETS),)))
+    request = asked(under(FORGETS, *broken_off(FORGETS)).later(61).effect())
     assert request.reason == "ReadTimeout: 5 s; its key may be forgotten after 60 s"
 
 
 def test_the_number_of_starts_is_bounded() -> None:
-    request = asked(under(REPEATS, *(started(attempt) for attempt in range(1, 6))).effect())
+    request = asked(
+        under(REPEATS, *(started(attempt, REPEATS) for attempt in range(1, 6))).effect()
+    )
     assert request.reason == "its driver stopped while it ran; it was started 5 times"
+
+
+def gated(sender: Tool) -> Tool:
+    return replace(sender, approval="always")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (DEFAULT, REPEATS, "the tool could not be repeated so when it was started"),
+        (DEFAULT, READS, "the tool could not be repeated so when it was started"),
+        (REPEATS, WRITES, "the tool could not be repeated so when it was started"),
+        (REPEATS, gated(REPEATS), "the tool needs approval now"),
+    ],
+)
+def test_what_a_tool_says_today_does_not_bind_what_it_did_yesterday(
+    before: Tool, after: Tool, why: str
+) -> None:
+    today = Workflow(name="shop", instructions="Help.", tools=(after,))
+    request = asked(under(before, started(sender=before)).under(today).effect())
+    assert request.reason == f"its driver stopped while it ran; {why}"
+
+
+def test_an_attempt_that_did_nothing_says_nothing_of_those_before_it() -> None:
+    refused = ev.ToolNotExecuted(call_id="call_1_1", error="closed", retry_at=NOON)
+    path = (*broken_off(FORGETS), started(2, FORGETS), refused)
+    under(FORGETS, *path).decides(CallTools((started(3, FORGETS),)))
+    request = asked(under(FORGETS, *path).later(61).effect())
+    assert request.reason == "closed; its key may be forgotten after 60 s"
+
+
+def test_a_clock_that_was_set_back_is_not_waited_for() -> None:
+    back = -3600
+    under(REPEATS, *broken_off(REPEATS)).later(back).decides(CallTools((started(2, REPEATS),)))
+    request = asked(under(FORGETS, *broken_off(FORGETS)).later(back).effect())
+    assert request.reason == "ReadTimeout: 5 s; its key may be forgotten after 60 s"
 
 
 def test_a_call_in_doubt_of_a_tool_that_is_gone_is_asked_about() -> None:

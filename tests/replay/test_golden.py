@@ -15,7 +15,7 @@ from engine import Engine, Message, ModelReply, ModelRequest, State, Tool, Workf
 from engine.core.run import Run
 from engine.core.states import TRANSITIONS
 from engine.errors import StoreTooNewError
-from engine.stores.sqlite import _MIGRATIONS, SqliteStore
+from engine.stores.sqlite import MIGRATIONS, SqliteStore
 from tests.clock import Steered
 from tests.replay.market import Market
 from tests.spec import look, pay
@@ -23,7 +23,7 @@ from workflows.refunds import refunds
 
 JOURNALS = Path(__file__).parent / "journals"
 VERSIONS = sorted(folder.name for folder in JOURNALS.iterdir() if folder.is_dir())
-TODAY = len(_MIGRATIONS)
+TODAY = len(MIGRATIONS)
 SQLITE = "sqlite:///runs.db"
 PARKED = {"v1": 3, "v2": 3}  # how many wait for a person; a new folder says its own
 

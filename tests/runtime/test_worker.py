@@ -154,5 +154,5 @@ async def test_it_writes_the_lines_that_a_log_is_owed() -> None:
 
 async def test_it_drives_at_least_one_run_at_once() -> None:
     async with engine(OK) as waystation:
-        with pytest.raises(BadInputError, match="at least 1, not 0"):
+        with pytest.raises(BadInputError, match="at least 1 and at most 10000, not 0"):
             waystation.worker(concurrency=0)

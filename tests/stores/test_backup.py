@@ -9,7 +9,6 @@ import pytest
 from engine import BadInputError, Engine, StoreError
 from engine.catalogue import backup
 from engine.errors import NotAStoreError
-from engine.stores.backup import back_up
 from tests.runtime.test_engine import LOOK, OK, PAY, SQLITE, calls, engine
 
 COPIES = 4
@@ -33,7 +32,7 @@ async def test_a_copy_made_during_heavy_writing_is_a_whole_store() -> None:
         writing = asyncio.create_task(waystation.worker().run(once=True))
         while not writing.done() and len(made) < COPIES:
             made.append(Path(f"copy{len(made)}.db"))
-            await asyncio.to_thread(back_up, Path("runs.db"), made[-1])
+            await asyncio.to_thread(backup, SQLITE, made[-1])
         await writing
     counts = [events_in(path) for path in made]
     assert len(set(counts)) > 1, "nothing was written meanwhile"
@@ -51,7 +50,7 @@ async def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
     other = apsw.Connection("other.db")
     other.execute("CREATE TABLE t (x)")
     other.close()
-    with pytest.raises(NotAStoreError, match="nothing was backed up"):
+    with pytest.raises(NotAStoreError, match="not a Waystation store"):
         backup("sqlite:///other.db", tmp_path / "copy.db")
     with pytest.raises(StoreError, match="no store at nowhere.db"):
         backup("sqlite:///nowhere.db", tmp_path / "copy.db")
