@@ -11,7 +11,7 @@ from tests.core.test_doubt import FORGETS, READS, REPEATS, asked, other, started
 
 @pytest.mark.parametrize("sender", [READS, REPEATS, FORGETS])
 def test_it_is_not_started_again_with_what_the_old_schema_allowed(sender: Tool) -> None:
-    # Its arguments may not fit any more; the refusal would look like a failed call, which it is not.
+    # Its arguments may not fit any more; that refusal would look like a failed call, and is none.
     changed = replace(sender, parameters=tool(other).parameters, validator=None)
     today = Workflow(name="shop", instructions="Help.", tools=(changed,))
     request = asked(under(sender, started()).under(today).effect())
