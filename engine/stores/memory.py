@@ -28,7 +28,8 @@ class MemoryStore:
                 "somebody else has moved it on, or taken it over"
             )
         self._entries.setdefault(head.run_id, []).extend(addition.entries)
-        self._heads[head.run_id] = replace(head, lease=lease, tries=0)
+        logged = max(head.logged, now.logged if now else 0)
+        self._heads[head.run_id] = replace(head, lease=lease, logged=logged, tries=0)
 
     async def entries(self, run_id: str) -> Sequence[Entry]:
         """See Store."""

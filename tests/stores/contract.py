@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
-from engine.ports import Append, Entry, Head, Store
+from engine.ports import Append, Entry, Head, Lease, Store
 
 
 def addition(run_id: str, expected: int, count: int = 1, **head: object) -> Append:
@@ -21,6 +22,15 @@ def addition(run_id: str, expected: int, count: int = 1, **head: object) -> Appe
     )
     row = Head(run_id, "shop", State.AwaitingModel, expected + count, 0, b"{}")
     return Append(expected, entries, replace(row, **head))  # type: ignore[arg-type] # fields by name
+
+
+MINE, THEIRS = Lease("mine", 1, 30), Lease("theirs", 5, 50)
+
+
+async def row(store: Store, run_id: str) -> Head:
+    head = await store.head(run_id)
+    assert head is not None
+    return head
 
 
 class StoreContract:
@@ -103,3 +113,133 @@ class StoreContract:
         head = await store.head("a")
         assert head is not None
         assert (head.logged, head.seq) == (2, 3)
+
+    async def test_the_mark_never_goes_back(self, store: Store) -> None:
+        await store.append(addition("a", 0, 3))
+        await store.mark_logged("a", 2)
+        await store.mark_logged("a", 1)
+        await store.append(addition("a", 3, logged=0))
+        assert (await row(store, "a")).logged == 2
+
+    async def test_the_first_entries_bring_their_lease_and_later_ones_leave_it(
+        self, store: Store
+    ) -> None:
+        await store.append(addition("a", 0, lease=MINE))
+        await store.append(addition("a", 1, lease=replace(MINE, owner="x", expires=1)))
+        assert (await row(store, "a")).lease == MINE
+
+    @pytest.mark.parametrize("epoch", [0, 2])
+    async def test_another_epoch_is_a_conflict_and_changes_nothing(
+        self, store: Store, epoch: int
+    ) -> None:
+        kept = addition("a", 0, lease=MINE)
+        await store.append(kept)
+        with pytest.raises(ConflictError, match="run a is at seq 1"):
+            await store.append(addition("a", 1, lease=Lease("old", epoch, 9)))
+        assert tuple(await store.entries("a")) == kept.entries
+        assert await store.head("a") == kept.head
+
+    @pytest.mark.parametrize("seen", [Lease(), replace(MINE, epoch=2), replace(MINE, expires=31)])
+    async def test_a_claim_on_what_is_no_longer_so_fails(self, store: Store, seen: Lease) -> None:
+        await store.append(addition("a", 0, lease=MINE))
+        assert not await store.claim("a", seen, THEIRS)
+        assert not await store.claim("b", Lease(), THEIRS)
+        head = await row(store, "a")
+        assert (head.lease, head.tries) == (MINE, 0)
+
+    async def test_of_many_claims_at_once_one_wins(self, store: Store) -> None:
+        await store.append(addition("a", 0))
+        claims = [store.claim("a", Lease(), Lease(f"driver {n}", 1, 9)) for n in range(20)]
+        won = await asyncio.gather(*claims)
+        assert sum(won) == 1
+        assert (await row(store, "a")).lease.owner == f"driver {won.index(True)}"
+
+    async def test_a_claim_counts_a_try_and_a_commit_or_a_good_end_forgets_them(
+        self, store: Store
+    ) -> None:
+        await store.append(addition("a", 0))
+        seen = Lease()
+        for tries in (1, 2):
+            lease = Lease("driver", tries, 9)
+            assert await store.claim("a", seen, lease)
+            await store.release("a", lease, moved=False)
+            seen = Lease(epoch=tries)
+            head = await row(store, "a")
+            assert (head.lease, head.tries) == (seen, tries)
+        assert await store.claim("a", seen, Lease("driver", 3, 9))
+        await store.append(addition("a", 1, lease=Lease("driver", 3, 9)))
+        assert (await row(store, "a")).tries == 0
+        await store.release("a", Lease("driver", 3, 9), moved=False)
+        assert await store.claim("a", Lease(epoch=3), Lease("driver", 4, 9))
+        await store.release("a", Lease("driver", 4, 9), moved=True)
+        assert (await row(store, "a")).tries == 0
+
+    async def test_an_owner_s_leases_are_renewed_together_and_nobody_else_s(
+        self, store: Store
+    ) -> None:
+        for run_id, lease in (("a", MINE), ("b", THEIRS), ("c", MINE), ("d", Lease())):
+            await store.append(addition(run_id, 0, lease=lease))
+        await store.renew(MINE.owner, 77)
+        await store.renew("", 77)
+        expiries = [(await row(store, run_id)).lease.expires for run_id in "abcd"]
+        assert expiries == [77, THEIRS.expires, 77, 0]
+
+    async def test_only_its_holder_ends_a_lease_even_after_renewals(self, store: Store) -> None:
+        await store.append(addition("a", 0, lease=MINE))
+        await store.renew(MINE.owner, 77)
+        for other in (THEIRS, replace(MINE, epoch=9), replace(MINE, owner="x")):
+            await store.release("a", other, moved=True)
+        assert (await row(store, "a")).lease == replace(MINE, expires=77)
+        await store.release("a", MINE, moved=True)
+        assert (await row(store, "a")).lease == Lease(epoch=MINE.epoch)
+        await store.release("never", MINE, moved=True)
+
+    async def test_ready_are_those_that_are_due_free_known_and_not_set_aside(
+        self, store: Store
+    ) -> None:
+        heads: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("late", {"ready_at": 11}),
+            ("second", {"ready_at": 10}),
+            ("first", {"ready_at": 3}),
+            ("asleep", {"ready_at": None}),
+            ("driven", {"ready_at": 1, "lease": MINE}),
+            ("foreign", {"ready_at": 1, "workflow": "other"}),
+        )
+        for run_id, head in heads:
+            await store.append(addition(run_id, 0, **head))
+        for epoch in (1, 2):
+            await store.claim("first", Lease(epoch=epoch - 1), Lease("x", epoch, 9))
+            await store.release("first", Lease("x", epoch, 9), moved=False)
+
+        async def ready(tries: int = 9, limit: int = 9, *workflows: str) -> list[str]:
+            found = await store.ready(now=10, workflows=workflows, tries=tries, limit=limit)
+            return [head.run_id for head in found]
+
+        assert await ready(9, 9, "shop") == ["first", "second"]
+        assert await ready(9, 1, "shop") == ["first"]
+        assert await ready(2, 9, "shop") == ["second"]
+        assert await ready(9, 9, "other", "shop") == ["foreign", "first", "second"]
+        assert await ready(9, 9, "' OR 1=1 --", "[]", "%") == []
+        assert await ready(9, 9) == []
+
+    async def test_leased_are_those_that_somebody_drives(self, store: Store) -> None:
+        for run_id, lease in (("a", MINE), ("b", Lease(epoch=3)), ("c", THEIRS)):
+            await store.append(addition(run_id, 0, lease=lease))
+        assert [head.run_id for head in await store.leased()] == ["a", "c"]
+        await store.release("a", MINE, moved=True)
+        assert [head.run_id for head in await store.leased()] == ["c"]
+
+    async def test_owed_are_those_that_nobody_drives_and_the_log_lacks(self, store: Store) -> None:
+        heads: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("a", {}),
+            ("b", {"logged": 2}),
+            ("c", {"lease": MINE}),
+            ("d", {"logged": 1}),
+        )
+        for run_id, head in heads:
+            await store.append(addition(run_id, 0, 2, **head))
+        assert [head.run_id for head in await store.owed(9)] == ["a", "d"]
+        assert [head.run_id for head in await store.owed(1)] == ["a"]
+        await store.mark_logged("a", 2)
+        await store.release("c", MINE, moved=True)
+        assert [head.run_id for head in await store.owed(9)] == ["c", "d"]

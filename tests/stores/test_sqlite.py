@@ -13,10 +13,11 @@ import pytest_asyncio
 from engine.errors import NotAStoreError, StoreError, StoreTooNewError
 from engine.ports import Store
 from engine.stores.sqlite import SqliteStore
-from tests.stores.contract import StoreContract, addition
+from tests.stores.contract import addition
+from tests.stores.transactional import TransactionalContract
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(TransactionalContract):
     @pytest_asyncio.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[Store]:  # type: ignore[override] # pytest closes it
         opened = SqliteStore(tmp_path / "runs.db")
