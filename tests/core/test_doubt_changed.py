@@ -14,8 +14,6 @@ def test_it_is_not_started_again_with_what_the_old_schema_allowed(sender: Tool) 
     # Its arguments may not fit any more; that refusal would look like a failed call, and is none.
     changed = replace(sender, parameters=tool(other).parameters, validator=None)
     today = Workflow(name="shop", instructions="Help.", tools=(changed,))
-    request = asked(under(sender, started()).under(today).effect())
+    request = asked(under(sender, started(sender=sender)).under(today).effect())
     assert request.approval_kind == "in_doubt"
-    assert request.reason == (
-        "its driver stopped while it ran; the tool has another schema than when it was started"
-    )
+    assert request.reason == ("its driver stopped while it ran; the tool has another schema since")

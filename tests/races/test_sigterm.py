@@ -3,6 +3,7 @@
 import random
 import signal
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -68,7 +69,8 @@ async def test_tools_that_never_return_are_broken_off_when_told_again(
     worker.wait_for(TOLD)
     assert sorted(leased()) == names, "what runs is waited for"
     worker.signal(signal.SIGTERM)
-    drained(worker)
+    # A thread cannot be ended but with its process: until then, its call is nobody else's.
+    drained(worker, leaving=names if "thread" in stays else [])
     async with opened(declared, log=LOG) as engine:
         assert await finish(engine, names, effects=1) == len(names)
 
@@ -81,11 +83,11 @@ def tell_at(worker: Child, step: int) -> None:
     worker.signal(signal.SIGTERM)
 
 
-def drained(worker: Child) -> None:
-    """The worker has ended by itself, well, and leaves nothing leased."""
+def drained(worker: Child, leaving: Sequence[str] = ()) -> None:
+    """The worker has ended by itself, well, and leaves nothing leased but these runs."""
     worker.say("no more signals")
     assert worker.result() == []
-    assert leased() == []
+    assert sorted(leased()) == sorted(leaving)
 
 
 async def standing(engine: Engine) -> tuple[Counter[str], int]:
