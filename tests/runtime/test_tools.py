@@ -177,6 +177,13 @@ def booked() -> int:
         store.close()
 
 
+DANGLING = """
+CREATE TABLE p (x PRIMARY KEY);
+CREATE TABLE c (x REFERENCES p DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO c VALUES (1);
+"""
+
+
 async def write(sql: str) -> tuple[Run, list[events.Event]]:
     writing = tool(transactional=True, approval="never", name="pay")(book)
     async with engine(calls(("pay", {"sql": sql})), OK, tools=(writing,)) as waystation:
@@ -207,6 +214,10 @@ async def test_a_transactional_tool_writes_with_its_result() -> None:
         "SAVEPOINT mine",
         "PRAGMA synchronous = OFF",
         "ATTACH 'other.db' AS other",
+        "CREATE TEMP TABLE Events (run)",
+        "CREATE TEMP VIEW heads AS SELECT 1",
+        "DROP VIEW heads",
+        DANGLING,
     ],
 )
 async def test_a_transactional_tool_that_fails_has_written_nothing(sql: str) -> None:
