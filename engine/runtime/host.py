@@ -81,7 +81,7 @@ class Host:
                 draft = Draft()  # found again under the lease, and counted as a try
             lease = await self._leases.try_take(head)
             if lease is None:
-                return None
+                raise RunBusy(f"run {head.run_id} is driven by somebody else")
             async with self._leases.kept(head.run_id, lease):
                 if draft.run is None or lease.epoch != draft.lease.epoch + 1:
                     draft = await self.load(head.run_id)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from engine.codec.events import ticks
@@ -121,6 +121,7 @@ class Worker:
             _LOG.warning("run %s is left to a newer worker: %s", head.run_id, error)
         except RunBusy:
             _LOG.info("run %s is driven by somebody else now", head.run_id)
+            self._later[head.run_id] = self._host.clock.now() + timedelta(seconds=POLL)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
             self._failed[head.run_id] = self._host.clock.monotonic()
             words = "run %s could not be driven (%d of %d tries): %s"

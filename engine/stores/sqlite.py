@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _SQL = load_queries("sqlite.sql")
 MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
 _NEWEST_FIRST = 2**62
-_COLUMNS = 11  # of the view `heads`, in the order of Head
-_LATEST = 2**53  # microseconds since 1970: the year 2255
 
 
 class SqliteStore:
@@ -112,7 +110,7 @@ class SqliteStore:
 
     async def claim(self, run_id: str, seen: Lease, lease: Lease) -> bool:
         """See Store."""
-        before = {f"seen_{name}": value for name, value in asdict(seen).items()}
+        before = {"seen_epoch": seen.epoch, "seen_expires": seen.expires}
         return await self._note("claim", {"run_id": run_id, **before, **asdict(lease)})
 
     async def renew(self, owner: str, expires: int) -> None:
@@ -220,11 +218,9 @@ def _heads(connection: apsw.Connection, query: str, wanted: Mapping[str, object]
 
 
 def _head(row: tuple[Any, ...]) -> Head:
-    """The row; text that is none is shown as such, and a time past all calendars is cut."""
-    run_id, workflow, state, seq, logged, checkpoint, ready_at, owner, epoch, expires, tries = row[
-        :_COLUMNS
-    ]
-    lease = Lease(_text(owner), epoch, min(max(expires, 0), _LATEST))
+    """The row; text that is none is shown as such."""
+    run_id, workflow, state, seq, logged, checkpoint, ready_at, owner, epoch, expires, tries = row
+    lease = Lease(_text(owner), epoch, expires)
     name, flow, place = _text(run_id), _text(workflow), _text(state)
     return Head(name, flow, place, seq, logged, checkpoint, ready_at, lease, tries)
 

@@ -37,7 +37,8 @@ CREATE VIEW heads AS -- a row as the program reads it: of these types, whatever 
     CAST(seq AS INTEGER) AS seq_, CAST(logged AS INTEGER) AS logged_,
     CAST(checkpoint AS BLOB) AS checkpoint_, CAST(ready_at AS INTEGER) AS ready_,
     CAST(owner AS BLOB) AS owner_, CAST(epoch AS INTEGER) AS epoch_,
-    CAST(expires AS INTEGER) AS expires_, CAST(tries AS INTEGER) AS tries_,
+    min(max(CAST(expires AS INTEGER), 0), 9007199254740992) AS expires_, -- the year 2255
+    CAST(tries AS INTEGER) AS tries_,
     id, run_id, workflow, state, seq, logged, ready_at, owner, tries
   FROM runs;
 CREATE INDEX runs_ready ON runs (ready_at) WHERE ready_at IS NOT NULL;
@@ -73,7 +74,8 @@ WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;
 
 -- name: head
 -- A run's row.
-SELECT * FROM heads WHERE run_id = ?;
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads WHERE run_id = ?;
 
 -- name: place
 -- Where a run stands in the order of beginning.
@@ -81,25 +83,29 @@ SELECT id FROM runs WHERE run_id = ?;
 
 -- name: heads
 -- Runs begun before a place, the newest first.
-SELECT * FROM heads
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
 WHERE id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_state
 -- Runs in one state begun before a place, the newest first.
-SELECT * FROM heads
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
 WHERE state = :state AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_workflow
 -- Runs of one workflow begun before a place, the newest first.
-SELECT * FROM heads
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
 WHERE workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
 -- name: heads_by_both
 -- Runs of one workflow in one state begun before a place, the newest first.
-SELECT * FROM heads
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
 WHERE state = :state AND +workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
@@ -117,28 +123,33 @@ SELECT
   (SELECT count(*) FROM runs WHERE logged < seq AND owner = ''),
   (SELECT count(*) FROM runs WHERE ready_at IS NOT NULL AND owner = ''),
   (SELECT count(*) FROM runs WHERE state = 'AwaitingApproval' AND ready_at IS NULL),
-  (SELECT coalesce(max(tries), 0) FROM runs WHERE ready_at IS NOT NULL AND owner = '');
+  (SELECT coalesce(max(CAST(tries AS INTEGER)), 0) FROM runs WHERE ready_at IS NOT NULL AND owner = '');
 
 -- name: ready
 -- Runs that can be driven on and that nobody drives, the longest ready first.
-SELECT * FROM heads
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
 WHERE ready_at <= :now AND owner = '' AND tries < :tries
   AND workflow IN (SELECT value FROM json_each(:workflows))
 ORDER BY ready_at LIMIT :limit;
 
 -- name: leased
 -- Runs that somebody drives, or drove when it died.
-SELECT * FROM heads WHERE owner <> '' ORDER BY id;
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads WHERE owner <> '' ORDER BY id;
 
 -- name: owed
 -- Runs that nobody drives and whose lines are not all in the log.
-SELECT * FROM heads WHERE logged < seq AND owner = '' ORDER BY id LIMIT :limit;
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads WHERE logged < seq AND owner = '' ORDER BY id LIMIT :limit;
 
 -- name: claim
--- The lease of a run, for who saw it as it still is.
+-- The lease of a run, for who saw it as it still is: an owner comes and goes with an epoch,
+-- or with a time of expiry.
 UPDATE runs SET owner = :owner, epoch = :epoch, expires = :expires, tries = tries + 1
 WHERE run_id = :run_id
-  AND owner = :seen_owner AND epoch = :seen_epoch AND expires = :seen_expires;
+  AND CAST(epoch AS INTEGER) = :seen_epoch
+  AND min(max(CAST(expires AS INTEGER), 0), 9007199254740992) = :seen_expires;
 
 -- name: renew
 -- Every lease of one owner lasts on.

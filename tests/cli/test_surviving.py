@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import apsw
+import pytest
 
 from tests.cli.test_command import MESSAGE, as_json, waystation
 
@@ -166,6 +167,37 @@ def test_a_damaged_run_is_listed_and_hides_no_other() -> None:
     assert "run r1 is damaged and left out" in listed.stderr
     assert [one["run_id"] for one in as_json("approvals")] == ["r2"]
     assert as_json("approve", "r2")["state"] == "Done"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "workflow = CAST(x'ff41' AS TEXT)",
+        "state = CAST(x'ff41' AS TEXT)",
+        "run_id = CAST(x'ff41' AS TEXT)",
+        "run_id = x'00ff'",
+        "owner = x'00ff', expires = 9e18",
+        "owner = 'elsewhere/1/2/x', expires = 9000000000000000000",
+        "epoch = 'x', tries = 'abc'",
+        "seq = 'x', logged = x'00'",
+        "ready_at = 'x'",
+        "checkpoint = 3",
+    ],
+)
+def test_one_odd_row_breaks_no_command(damage: str) -> None:
+    for name in ("r1", "r2"):
+        waystation("start", "refunds", MESSAGE, "--run-id", name, "--detach")
+    store = apsw.Connection(".waystation/runs.db")
+    store.execute(f"UPDATE runs SET {damage} WHERE run_id = 'r1'")  # noqa: S608 # our own words
+    store.close()
+    for words in (("list",), ("approvals",), ("doctor",), ("verify",), ("show", "r1")):
+        done = waystation(*words)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in (0, 1)
+    assert "r2" in waystation("list").stdout
+    worked = waystation("worker", "--once")
+    assert "Traceback" not in worked.stderr
+    assert as_json("show", "r2")["state"] == "AwaitingApproval"
 
 
 def as_json_of_failed(*words: str) -> dict[str, str]:

@@ -8,10 +8,11 @@ import pytest
 
 from engine import BadInputError, Engine, StoreError
 from engine.catalogue import backup
-from engine.errors import NotAStoreError
+from engine.errors import NotAStoreError, StoreTooNewError
 from tests.runtime.test_engine import LOOK, OK, PAY, SQLITE, calls, engine
 
 COPIES = 4
+V1 = Path(__file__).parents[1] / "replay" / "journals" / "v1" / "runs.db"
 
 
 def events_in(path: Path) -> int:
@@ -61,3 +62,26 @@ async def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no backup was made"):
         backup(SQLITE, tmp_path / "no" / "such" / "folder.db")
     assert not list(tmp_path.glob("copy*"))  # noqa: ASYNC240 # nothing else runs
+
+
+async def test_an_older_store_is_backed_up_in_today_s_shape_and_left_as_it_is(
+    tmp_path: Path,
+) -> None:
+    old = tmp_path / "old.db"
+    old.write_bytes(V1.read_bytes())  # nothing else runs
+    backup(f"sqlite:///{old}", tmp_path / "copy.db")
+    assert old.read_bytes() == V1.read_bytes()  # nothing else runs
+    async with Engine(store=f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        assert await copy.damaged() == {}
+        assert len(await copy.runs()) == 9
+
+
+async def test_a_newer_store_is_not_backed_up(tmp_path: Path) -> None:
+    async with Engine(store=SQLITE) as waystation:
+        await waystation.runs()
+    newer = apsw.Connection("runs.db")
+    newer.pragma("user_version", 99)
+    newer.close()
+    with pytest.raises(StoreTooNewError, match="version 99"):
+        backup(SQLITE, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("*copy*"))  # noqa: ASYNC240 # nothing else runs
