@@ -42,7 +42,7 @@ CREATE VIEW heads AS -- a row as the program reads it: of these types, whatever 
     id, run_id, workflow, state, seq, logged, ready_at, owner, tries
   FROM runs;
 CREATE INDEX runs_ready ON runs (ready_at) WHERE ready_at IS NOT NULL;
-CREATE INDEX runs_leased ON runs (owner) WHERE owner <> '';
+CREATE INDEX runs_leased ON runs (id) WHERE owner <> '';
 CREATE INDEX runs_owed ON runs (id) WHERE logged < seq;
 
 -- name: insert_run
@@ -130,7 +130,7 @@ SELECT
 SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
 FROM heads
 WHERE ready_at <= :now AND owner = '' AND tries < :tries
-  AND workflow IN (SELECT value FROM json_each(:workflows))
+  AND +workflow IN (SELECT value FROM json_each(:workflows))
 ORDER BY ready_at LIMIT :limit;
 
 -- name: leased

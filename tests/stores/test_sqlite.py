@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Event
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from engine.errors import NotAStoreError, StoreError, StoreTooNewError
 from engine.ports import Store
-from engine.stores.sqlite import SqliteStore
+from engine.stores.sqlite import _SQL, SqliteStore
 from tests.stores.contract import addition
 from tests.stores.transactional import TransactionalContract
 
@@ -123,3 +124,27 @@ async def test_a_full_disk_changes_nothing_and_passes(tmp_path: Path) -> None:
     await store.append(big)
     assert len(await store.entries("a")) == 401
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("ready", "runs_ready"),
+        ("leased", "runs_leased"),
+        ("renew", "runs_leased"),
+        ("owed", "runs_owed"),
+        ("claim", "sqlite_autoindex_runs_1"),
+        ("move_run", "sqlite_autoindex_runs_1"),
+        ("heads_by_state", "runs_by_state"),
+    ],
+)
+async def test_parked_runs_cost_a_worker_nothing(query: str, index: str, tmp_path: Path) -> None:
+    anything = dict.fromkeys(re.findall(r":(\w+)", _SQL[query]), 1)
+    store = SqliteStore(tmp_path / "runs.db")
+    plan = await store._writer.ask(  # noqa: SLF001 # the plan is SQLite's own word on the cost
+        lambda connection: list(connection.execute(f"EXPLAIN QUERY PLAN {_SQL[query]}", anything))
+    )
+    await store.close()
+    steps = [row[3] for row in plan if "runs" in row[3]]
+    assert steps
+    assert all(index in step for step in steps), steps
