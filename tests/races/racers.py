@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 
 from engine import Engine, RunBusy, State
-from tests.races.drivers import LOG, HookedStore, complaints, opened
+from tests.races.drivers import LOG, At, HookedStore, complaints, opened
 from tests.races.processes import PATIENCE, Wire
 
 
@@ -22,7 +22,7 @@ class Tally:
 
 async def resume_all(_: Wire, barrier: Barrier, __: int, script: str, names: list[str]) -> Tally:
     """Resume all of the runs at once."""
-    store = HookedStore()
+    store = HookedStore(_close_start(barrier))
     with complaints() as said:
         async with opened(script, store, log=LOG) as engine:
             await _ready(engine, barrier)
@@ -32,7 +32,7 @@ async def resume_all(_: Wire, barrier: Barrier, __: int, script: str, names: lis
 
 async def work(_: Wire, barrier: Barrier, __: int, script: str, concurrency: int) -> Tally:
     """Take up whatever is ready, until nothing is."""
-    store = HookedStore()
+    store = HookedStore(_close_start(barrier))
     with complaints() as said:
         async with opened(script, store, log=LOG) as engine:
             await _ready(engine, barrier)
@@ -40,6 +40,18 @@ async def work(_: Wire, barrier: Barrier, __: int, script: str, concurrency: int
             await worker.run(once=True)
             failed: Sequence[str] = worker.failed
     return Tally(0, 0, sum(store.lost.values()), (*said, *failed))
+
+
+def _close_start(barrier: Barrier) -> At:
+    """All of the processes make their first claim, of the run that all see free, at one moment."""
+    first = ["before claim"]
+
+    def at(point: str, _: tuple[str, ...]) -> None:
+        if point in first:
+            first.clear()
+            barrier.wait(PATIENCE)
+
+    return at
 
 
 async def _ready(engine: Engine, barrier: Barrier) -> None:
