@@ -113,7 +113,7 @@ class Engine:
         """
         return Worker(self._host, list(self._workflows), concurrency)
 
-    async def approve(
+    async def approve(  # noqa: PLR0913 # what there is to say about a verdict
         self,
         run_id: str,
         call_id: str | None = None,
@@ -121,27 +121,37 @@ class Engine:
         by: str,
         note: str | None = None,
         retry: bool = False,
+        digest: str | None = None,
     ) -> Run:
         """The run, after one call was allowed and the run driven on.
 
-        `call_id` may be left out while only one call waits. A call in doubt needs
+        `call_id` may be left out while only one call waits. `digest` is that of the
+        action which the person saw (its first 8 or more characters will do): if another
+        one waits by now, RefusedError is raised and nothing is allowed. A call in doubt needs
         `retry`, which runs it again, under the same idempotency key. Where somebody
         else drives the run, it is they who go on with it. Raises RefusedError where no
         call waits, AmbiguousCallError naming them where several do, UnknownCallError.
         """
-        command = Approve(call_id=call_id, by=by, note=note, retry=retry)
+        command = Approve(call_id=call_id, by=by, note=note, retry=retry, digest=digest)
         return await self._host.tell(run_id, command)
 
     async def deny(
-        self, run_id: str, call_id: str | None = None, *, by: str, reason: str | None = None
+        self,
+        run_id: str,
+        call_id: str | None = None,
+        *,
+        by: str,
+        reason: str | None = None,
+        digest: str | None = None,
     ) -> Run:
         """The run, after one call was refused, or given up where it was in doubt.
 
         The model reads `reason`. Raises as `approve`.
         """
-        return await self._host.tell(run_id, Deny(call_id=call_id, by=by, reason=reason))
+        command = Deny(call_id=call_id, by=by, reason=reason, digest=digest)
+        return await self._host.tell(run_id, command)
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 # what there is to say about a verdict
         self,
         run_id: str,
         call_id: str | None = None,
@@ -149,13 +159,14 @@ class Engine:
         by: str,
         result: str,
         note: str | None = None,
+        digest: str | None = None,
     ) -> Run:
         """The run, after a person said what came of one call, and the run was driven on.
 
         The tool is not run; the model reads `result` as what it returned. Raises as
         `approve`.
         """
-        command = Answer(call_id=call_id, by=by, result=result, note=note)
+        command = Answer(call_id=call_id, by=by, result=result, note=note, digest=digest)
         return await self._host.tell(run_id, command)
 
     async def accept_changes(self, run_id: str, *, by: str) -> Run:

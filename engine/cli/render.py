@@ -131,7 +131,7 @@ def _asks(approval: Approval) -> str:
 
 def _verdicts(approval: Approval, run_id: str, settings: Settings) -> Iterator[tuple[str, str]]:
     """What a person can say, each as a command line."""
-    call = f"{run_id} --call {approval.call_id}"
+    call = f"{run_id} --call {approval.call_id} --digest {approval.digest[:_DIGEST_SHOWN]}"
     match approval.kind:
         case "in_doubt":
             yield "again:", settings.hint(f"approve {call} --retry")

@@ -85,4 +85,5 @@ def _login() -> str:
 by_option = click.option("--by", default=_login, help="Who decides. [the login name]")
 model_option = click.option("--model", help="The real model to ask.")
 call_option = click.option("--call", "call_id", help="Which call, where several wait.")
+digest_option = click.option("--digest", help="What you saw: refused if it is another by now.")
 run_argument = click.argument("run_id", metavar="RUN")

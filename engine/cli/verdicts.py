@@ -7,7 +7,14 @@ import click
 
 from engine.cli.driving import drive
 from engine.cli.options import Settings
-from engine.cli.root import by_option, call_option, command, model_option, run_argument
+from engine.cli.root import (
+    by_option,
+    call_option,
+    command,
+    digest_option,
+    model_option,
+    run_argument,
+)
 
 if TYPE_CHECKING:
     from engine.core.run import Run
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
 @command("approve")
 @run_argument
 @call_option
+@digest_option
 @by_option
 @click.option("--note", help="A word for the record.")
 @click.option("--retry", is_flag=True, help="Run a call in doubt again.")
@@ -30,6 +38,7 @@ def approve(settings: Settings, run_id: str, model: str | None, **verdict: Any) 
 @command("deny")
 @run_argument
 @call_option
+@digest_option
 @by_option
 @click.option("--reason", help="Why; the model reads it.")
 @model_option
@@ -41,6 +50,7 @@ def deny(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> 
 @command("answer")
 @run_argument
 @call_option
+@digest_option
 @by_option
 @click.option("--result", required=True, help="What came of the call; the model reads it.")
 @click.option("--note", help="A word for the record.")

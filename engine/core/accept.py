@@ -18,6 +18,7 @@ from engine.errors import (
     UnknownCallError,
 )
 
+_SHORT_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
@@ -47,7 +48,7 @@ def accept(run: Run | None, workflow: Workflow | None, command: Command) -> tupl
 
 
 def _grant(run: Run, command: Approve) -> ev.ApprovalGranted:
-    asked = _open(run, command.call_id, "approve")
+    asked = _open(run, command, "approve")
     if asked.kind == "changed":
         raise RefusedError(
             f"{asked.reason}; accept the changes (resume --accept-changes), answer, or deny"
@@ -73,7 +74,7 @@ def _granted(asked: Approval, by: str, note: str | None = None) -> ev.ApprovalGr
 
 
 def _deny(run: Run, command: Deny) -> ev.ApprovalDenied:
-    asked = _open(run, command.call_id, "deny")
+    asked = _open(run, command, "deny")
     return ev.ApprovalDenied(
         approval_id=asked.approval_id,
         call_id=asked.call_id,
@@ -84,7 +85,7 @@ def _deny(run: Run, command: Deny) -> ev.ApprovalDenied:
 
 
 def _answer(run: Run, command: Answer) -> ev.ApprovalAnswered:
-    asked = _open(run, command.call_id, "answer")
+    asked = _open(run, command, "answer")
     return ev.ApprovalAnswered(
         approval_id=asked.approval_id,
         call_id=asked.call_id,
@@ -133,8 +134,23 @@ def _abort(run: Run, command: Abort) -> tuple[ev.Event, ...]:
     return (ev.RunAborted(reason=f"aborted by {by}: {reason}", by=by, found=found_so_far(run)),)
 
 
-def _open(run: Run, call_id: str | None, verb: str) -> Approval:
-    """The one open approval that is meant."""
+def _open(run: Run, command: Approve | Deny | Answer, verb: str) -> Approval:
+    """The one open approval that is meant, for the action that the person saw."""
+    asked = _meant(run, command.call_id, verb)
+    seen = command.digest
+    if seen is None:
+        return asked
+    if not _SHORT_DIGEST.fullmatch(seen):
+        raise BadInputError(f"{seen!r} is no digest: 8 to 64 of the characters 0-9 and a-f")
+    if not asked.digest.startswith(seen):
+        raise RefusedError(
+            f"{asked.tool} ({asked.call_id}) waits with another action than the one of {seen}: "
+            f"it is {asked.digest[:12]} by now; look at it again (approvals)"
+        )
+    return asked
+
+
+def _meant(run: Run, call_id: str | None, verb: str) -> Approval:
     if not run.approvals:
         words = f"there is nothing to {verb}{_said(run, call_id)}"
         if run.state not in ENDED:

@@ -13,27 +13,35 @@ class Start(Shape):
 class Approve(Shape):
     """Allow one call; `call_id` may be left out while only one waits.
 
-    `retry` says that a call in doubt is to be run again.
+    `digest` is that of the action which the person saw, in hex, or its first 8 or more
+    characters: where another one waits by now, nothing is allowed. `retry` says that a
+    call in doubt is to be run again.
     """
 
     call_id: str | None = None
+    digest: str | None = None
     by: str
     note: str | None = None
     retry: bool = False
 
 
 class Deny(Shape):
-    """Refuse one call; the model reads the reason."""
+    """Refuse one call; the model reads the reason. See Approve for `digest`."""
 
     call_id: str | None = None
+    digest: str | None = None
     by: str
     reason: str | None = None
 
 
 class Answer(Shape):
-    """Say what came of one call; the model reads `result`, and the tool is not run."""
+    """Say what came of one call; the model reads `result`, and the tool is not run.
+
+    See Approve for `digest`.
+    """
 
     call_id: str | None = None
+    digest: str | None = None
     by: str
     result: str
     note: str | None = None

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core import events as ev
-from engine.core.commands import Abort, Approve, Deny, Start
+from engine.core.commands import Abort, Answer, Approve, Deny, Start
 from engine.core.messages import Message
 from engine.errors import (
     AmbiguousCallError,
@@ -13,8 +13,8 @@ from engine.errors import (
     RunExistsError,
     UnknownCallError,
 )
-from tests.core.test_decide import PAY, grant, request
-from tests.spec import STARTED, asks, given
+from tests.core.test_decide import PAID, PAY, grant, request
+from tests.spec import STARTED, asks, given, pay
 
 WAITING = (STARTED, asks(PAY), request(1))
 TWO = (STARTED, asks(PAY, PAY), request(1), request(2, "call_1_2"))
@@ -93,3 +93,26 @@ def test_an_abort_keeps_what_was_found() -> None:
         Abort(by="ann", reason="enough"),
         ev.RunAborted(reason="aborted by ann: enough", by="ann"),
     )
+
+
+def test_a_verdict_on_what_was_seen_holds_for_nothing_else() -> None:
+    more = {**PAID, "amount": 999.0}
+    two = (STARTED, asks(PAY, PAY), request(1))
+    parked = given(*two, request(2, "call_1_2", arguments=more, digest=pay.digest(more)))
+    assert parked.run is not None
+    first, second = parked.run.approvals
+    for seen in (first.digest, first.digest[:8]):
+        granted = ev.ApprovalGranted(
+            approval_id=first.approval_id, call_id=first.call_id, digest=first.digest, by="ann"
+        )
+        parked.accepts(Approve(call_id=first.call_id, by="ann", digest=seen), granted)
+    for command in (
+        Approve(call_id=first.call_id, by="ann", digest=second.digest),
+        Deny(call_id=first.call_id, by="ann", digest=second.digest[:12]),
+        Answer(call_id=first.call_id, by="ann", digest=second.digest[:12], result="x"),
+    ):
+        parked.refuses(command, RefusedError, f"it is {first.digest[:12]} by now")
+    for odd in ("", "76ba", "x" * 12, first.digest.upper(), "a" * 65):
+        parked.refuses(
+            Approve(call_id=first.call_id, by="ann", digest=odd), BadInputError, "is no digest"
+        )
