@@ -8,6 +8,7 @@ from engine.core.run import Checkpoint, PendingApproval
 from engine.core.states import State
 from engine.errors import CorruptRunError, RunTooNewError
 from engine.ports import Store
+from engine.runtime.verify import end_of
 
 _PAGE = 500
 _LOG = logging.getLogger("waystation")
@@ -29,7 +30,7 @@ async def page_of(
             page.append(decode_checkpoint(row.checkpoint))
         except (CorruptRunError, RunTooNewError) as error:
             _LOG.warning("run %s is left out: %s", row.run_id, error)
-    return page, rows[-1].run_id if rows else None
+    return page, end_of(rows, limit)
 
 
 async def pending_in(store: Store) -> list[PendingApproval]:

@@ -1,9 +1,9 @@
 """Reading every run of a store, to find those that do not hold together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from engine.errors import CorruptRunError, RunTooNewError, StoreError
-from engine.ports import Checkable, Store
+from engine.ports import Checkable, Head, Store
 from engine.runtime.load import load
 
 _PAGE = 500
@@ -18,11 +18,25 @@ async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
         for fault in await store.faults():
             yield "", fault
     after: str | None = None
-    while page := await store.heads(limit=_PAGE, after=after):
+    while True:
+        page = await store.heads(limit=_PAGE, after=after)
         for head in page:
             try:
                 if (await load(store, head.run_id)).run is None:
                     yield head.run_id, f"run {head.run_id} is damaged: it is not found by its name"
             except (CorruptRunError, RunTooNewError, StoreError) as error:
                 yield head.run_id, str(error)
-        after = page[-1].run_id
+        after = end_of(page, _PAGE)
+        if after is None:
+            return
+
+
+def end_of(page: Sequence[Head], limit: int) -> str | None:
+    """The run after which the next page begins; None where there is none.
+
+    A damaged row whose name is no text cannot be named, so one before it is; rows may then
+    come twice.
+    """
+    if len(page) < limit:
+        return None
+    return next((row.run_id for row in reversed(page) if "\ufffd" not in row.run_id), None)
