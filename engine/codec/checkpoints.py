@@ -3,7 +3,7 @@
 import orjson
 from pydantic import ValidationError
 
-from engine.codec.versions import CHECKPOINT_SCHEMA
+from engine.codec.versions import CHECKPOINT_SCHEMA, JUDGED_OTHERWISE
 from engine.core.run import Checkpoint
 from engine.errors import CorruptRunError, RunTooNewError
 
@@ -37,9 +37,14 @@ def agrees(data: bytes, checkpoint: Checkpoint) -> bool:
     """
     stored = _fields(data)
     now = orjson.loads(encode_checkpoint(checkpoint))
-    if stored.get("schema") == CHECKPOINT_SCHEMA:
+    if is_of_today(data):
         return bool(stored == now)
-    return _within(stored, now)
+    return stored.keys() != now.keys() and _within(stored, now)
+
+
+def is_of_today(data: bytes) -> bool:
+    """Whether the checkpoint is of today's shape; raises as `decode_checkpoint`."""
+    return _fields(data).get("schema", 1) == CHECKPOINT_SCHEMA
 
 
 def _fields(data: bytes) -> dict[str, object]:
@@ -55,10 +60,11 @@ def _fields(data: bytes) -> dict[str, object]:
 
 
 def _within(old: object, new: object) -> bool:
-    """Whether `new` says all that `old` says, and perhaps more about each thing."""
+    """Whether `new` says all that `old` says, and perhaps more."""
     match old, new:
         case dict(), dict():
-            return all(key in new and _within(value, new[key]) for key, value in old.items())
+            known = old.keys() - JUDGED_OTHERWISE
+            return all(key in new and _within(old[key], new[key]) for key in known)
         case list(), list():
             return len(old) == len(new) and all(map(_within, old, new))
         case _:

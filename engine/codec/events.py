@@ -23,7 +23,7 @@ def encode_event(event: Event) -> bytes:
     `v` is the version of the kind's shape, left out where it is 1.
     """
     fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
-    version = version_of(event.kind)
+    version = version_of(event.kind, fields)
     if version > 1:
         fields["v"] = version
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)

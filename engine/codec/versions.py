@@ -4,23 +4,33 @@ A shape that changes gets a new version here, and an upcaster from the one befor
 journals that the old release wrote stay in `tests/replay/journals`, and must load.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import get_args
 
 from engine.core.events import Event
 from engine.errors import CorruptRunError, RunTooNewError
 
-CHECKPOINT_SCHEMA = 2
+CHECKPOINT_SCHEMA = 3
+# What older checkpoints say of the same events in another way.
+JUDGED_OTHERWISE = frozenset({"schema", "doubtful"})
 
 _Fields = dict[str, object]
 
 _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_args(Event)[0]))
-_NEWEST: Mapping[str, int] = {"run_started": 2}
+# The version that brought a field of a kind; an event that has none of them is of version 1.
+_BROUGHT: Mapping[str, Mapping[str, int]] = {
+    "run_started": {"definition": 2, "by": 3},
+}
 
 
-def version_of(kind: str) -> int:
-    """The version in which events of that kind are written today."""
-    return _NEWEST.get(kind, 1)
+def version_of(kind: str, fields: Iterable[str]) -> int:
+    """The oldest version in which an event of that kind can be read that has these fields."""
+    brought = _BROUGHT.get(kind, {})
+    return max((brought.get(field, 1) for field in fields), default=1)
+
+
+def _newest(kind: str) -> int:
+    return max(_BROUGHT.get(kind, {}).values(), default=1)
 
 
 def upcast_event(kind: str, fields: _Fields) -> _Fields:
@@ -29,12 +39,12 @@ def upcast_event(kind: str, fields: _Fields) -> _Fields:
     version = fields.pop("v", 1)
     if not isinstance(version, int):
         raise CorruptRunError(f"{kind} is of no version")
-    if kind not in _KINDS or version > version_of(kind):
+    if kind not in _KINDS or version > _newest(kind):
         raise RunTooNewError(
             f"{kind} of version {version} is from a newer Waystation than this one"
         )
-    for step in range(version, version_of(kind)):
-        fields = _UPCASTERS[kind, step](fields)
+    for step in range(version, _newest(kind)):
+        fields = _UPCASTERS.get((kind, step), dict)(fields)
     return fields
 
 

@@ -122,6 +122,7 @@ def _start(run: Run | None, workflow: Workflow | None, command: Start) -> tuple[
             message=command.message,
             definition=workflow.definition,
             tools=workflow.schemas,
+            by=None if command.by is None else _named(command.by),
         ),
     )
 

@@ -4,10 +4,11 @@ from engine.core.shape import Shape
 
 
 class Start(Shape):
-    """Begin a run with a first message."""
+    """Begin a run with a first message; `by` is whose run it is."""
 
     run_id: str
     message: str
+    by: str | None = None
 
 
 class Approve(Shape):

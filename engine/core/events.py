@@ -20,6 +20,7 @@ class RunStarted(Shape):
     message: str
     definition: str
     tools: dict[str, str]
+    by: str | None = None
 
 
 class WorkflowChanged(Shape):

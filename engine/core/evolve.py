@@ -58,6 +58,7 @@ def _born(recorded: ev.Recorded) -> Run:
         ),
         definition=event.definition,
         tools=event.tools,
+        by=event.by,
     )
 
 
@@ -127,8 +128,7 @@ def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
         arguments=event.arguments,
         repeats=event.repeats,
         started_at=before.started_at or at,
-        doubtful=before.status in ("started", "interrupted")
-        and before.repeats not in ("read_only", "transactional"),
+        doubtful=before.doubtful or before.in_doubt,
         error=None,
         retry_at=None,
         reconciled=False,

@@ -36,9 +36,12 @@ def fail(run: Run, event: ev.ToolNotExecuted | ev.ToolInterrupted) -> Changes:
     """
     call = run.call(event.call_id)
     status: CallStatus = "interrupted"
-    if isinstance(event, ev.ToolNotExecuted) and (event.reconciled or not call.doubtful):
-        status = "granted" if call.approval_id else "requested"
-    return move(run, event.call_id, status, error=event.error, retry_at=event.retry_at)
+    doubtful = call.doubtful
+    if isinstance(event, ev.ToolNotExecuted):
+        doubtful = doubtful and not event.reconciled
+        if not doubtful:
+            status = "granted" if call.approval_id else "requested"
+    return move(run, call.id, status, doubtful=doubtful, error=event.error, retry_at=event.retry_at)
 
 
 def ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
@@ -53,7 +56,9 @@ def ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
         reason=event.reason,
         requested_at=at,
     )
-    waiting = move(run, event.call_id, "waiting", approval_id=None, digest=None)
+    call = run.call(event.call_id)
+    doubtful = call.doubtful or call.in_doubt
+    waiting = move(run, call.id, "waiting", approval_id=None, digest=None, doubtful=doubtful)
     return waiting | {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
 
 

@@ -35,6 +35,14 @@ class Call(Shape):
     reconciled: bool = False  # looked up since its last start, in vain
     accepted: str | None = None  # the digest of the changed action that a person accepted
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether its last attempt may have had an effect that nobody knows of."""
+        return self.status in ("started", "interrupted") and self.repeats not in (
+            "read_only",
+            "transactional",
+        )
+
 
 class Approval(Shape):
     """An open question to a person, bound to one exact action by `digest`."""
@@ -71,6 +79,7 @@ class Checkpoint(Shape):
 
     id: str
     workflow: str
+    by: str | None = None  # who started it
     state: State
     seq: int
     started_at: datetime

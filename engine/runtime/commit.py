@@ -17,9 +17,7 @@ async def commit(draft: Draft, store: Store, telemetry: Telemetry) -> None:
     """
     if draft.staged:
         await store.append(draft.addition())
-        draft.staged.clear()
-        draft.outcomes.clear()
-    telemetry.tell(draft.lines)
+    _kept(draft, telemetry)
 
 
 async def commit_with(
@@ -38,6 +36,10 @@ async def commit_with(
         return draft.addition()
 
     await store.transact(staged)
+    _kept(draft, telemetry)
+
+
+def _kept(draft: Draft, telemetry: Telemetry) -> None:
     draft.staged.clear()
     draft.outcomes.clear()
     telemetry.tell(draft.lines)

@@ -24,7 +24,6 @@ from engine.runtime.draft import Draft
 from engine.runtime.drive import Driver
 from engine.runtime.lease import Leases
 from engine.runtime.load import load
-from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 
 
@@ -41,7 +40,6 @@ class Host:
     ) -> None:
         """Take what there is to work with; `model` serves every workflow, if it is given."""
         self.store, self.clock = store, clock
-        self.stopping = asyncio.Event()
         self._telemetry, self._workflows, self._model = telemetry, workflows, model
         self._leases = Leases(store, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -72,8 +70,11 @@ class Host:
         """The run, after a command was taken and the run driven on, here or by who drives it."""
         return await self._go_on(await self._take(run_id, command))
 
-    async def take_up(self, head: Head) -> datetime | None:
-        """Until when the run waits, once it is driven that far, if it can be had; see `drive`."""
+    async def take_up(self, head: Head, stopping: asyncio.Event) -> datetime | None:
+        """Until when the run waits, once it is driven that far; see `Driver.drive`.
+
+        Raises RunBusy where it cannot be had.
+        """
         async with self._lock(head.run_id):
             try:
                 draft = await self.load(head.run_id)  # what is too new is left as it is
@@ -83,10 +84,8 @@ class Host:
             if lease is None:
                 raise RunBusy(f"run {head.run_id} is driven by somebody else")
             async with self._leases.kept(head.run_id, lease):
-                if draft.run is None or lease.epoch != draft.lease.epoch + 1:
-                    draft = await self.load(head.run_id)
-                draft.lease = lease  # whatever the row says: it may be another's by now
-                driver = self.driver(draft.live.workflow)
+                draft = await self._under(lease, draft, head.run_id)
+                driver = self.driver(draft.live.workflow, stopping)
                 until = await driver.drive(draft)
                 await driver.settle(draft)
                 return until
@@ -106,11 +105,11 @@ class Host:
         """Whether nobody drives the run, or its driver is dead."""
         return self._leases.is_free(head)
 
-    def driver(self, name: str) -> Driver:
-        """What moves the runs of that workflow; see `workflow` and `model_of`."""
+    def driver(self, name: str, stopping: asyncio.Event | None = None) -> Driver:
+        """What moves the runs of that workflow until `stopping`; see `workflow` and `model_of`."""
         workflow = self.workflow(name)
-        model = self.model_of(workflow)
-        return Driver(workflow, model, self.store, self._telemetry, self.clock, self.stopping)
+        model, until = self.model_of(workflow), stopping or asyncio.Event()
+        return Driver(workflow, model, self.store, self._telemetry, self.clock, until)
 
     def workflow(self, name: str) -> Workflow:
         """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
@@ -171,23 +170,28 @@ class Host:
             self.driver(draft.live.workflow)
             lease = await self._leases.take(head, wait=wait)
             async with self._leases.kept(run_id, lease):
-                if lease.epoch != draft.lease.epoch + 1:
-                    draft = await self.load(run_id)
-                draft.lease = lease
+                draft = await self._under(lease, draft, run_id)
                 await self._drive_patiently(draft)
         return await self._unless_moved(draft)
+
+    async def _under(self, lease: Lease, draft: Draft, run_id: str) -> Draft:
+        """The run under our lease; read again where somebody else had it since `draft`."""
+        if draft.run is None or lease.epoch != draft.lease.epoch + 1:
+            draft = await self.load(run_id)
+        draft.lease = lease  # whatever the row says: it may be another's by now
+        return draft
 
     async def _drive_patiently(self, draft: Draft) -> None:
         """Drive until the run waits for a person or has ended; other waits are sat out."""
         driver = self.driver(draft.live.workflow)
         while (until := await driver.drive(draft)) is not None:
-            await until_stopped(self.stopping, self.clock.sleep_until(until))
+            await self.clock.sleep_until(until)
         await driver.settle(draft)
 
     async def _unless_moved(self, draft: Draft) -> Run:
         """The run; driven on where a command came in just before the lease was given back."""
         head = await self.store.head(draft.live.id)
-        if head is None or head.seq == draft.live.seq or self.stopping.is_set():
+        if head is None or head.seq == draft.live.seq:
             return draft.live
         return await self._go_on(await self.load(draft.live.id))
 

@@ -1,6 +1,6 @@
 """A run from its store, verified: journal, digests and checkpoint must hold together."""
 
-from engine.codec.checkpoints import agrees
+from engine.codec.checkpoints import agrees, is_of_today
 from engine.core.events import Recorded
 from engine.core.ready import ready_at
 from engine.errors import CorruptRunError, EngineError, RunTooNewError
@@ -51,10 +51,12 @@ def _agree(draft: Draft, head: Head) -> None:
         )
     try:
         whole = agrees(head.checkpoint, run.checkpoint()) and head.state == run.state
+        asleep = (head.ready_at is None, ready_at(run) is None)
+        if is_of_today(head.checkpoint) and asleep[0] is not asleep[1]:
+            whole = False
     except RunTooNewError as error:
         raise RunTooNewError(f"run {run.id}: {error}") from error
     except (CorruptRunError, TypeError, ValueError) as error:
         raise CorruptRunError(f"run {run.id} is damaged: {error}") from error
-    asleep = (head.ready_at is None, ready_at(run) is None)
-    if not whole or head.workflow != run.workflow or asleep[0] is not asleep[1]:
+    if not whole or head.workflow != run.workflow:
         raise CorruptRunError(f"run {run.id} is damaged: its checkpoint disagrees with its journal")

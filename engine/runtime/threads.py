@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from threading import Lock, Thread
 from typing import TypeVar
 
@@ -42,20 +43,15 @@ async def in_own_thread(run_id: str, function: Callable[[], _T]) -> _T:
             future.set_result(value)
 
     def run() -> None:
+        tell: Callable[[], None]
         try:
-            value = context.run(function)
+            tell = partial(succeed, context.run(function))
         except Exception as error:  # noqa: BLE001 # it belongs to who waits
-            _tell(loop, fail, error)
-        else:
-            _tell(loop, succeed, value)
-        finally:
-            _count(run_id, -1)
+            tell = partial(fail, error)
+        _count(run_id, -1)  # first: who is told may drive the run on at once
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell)
 
     _count(run_id, 1)
     Thread(target=run, name="waystation tool", daemon=True).start()
     return await future
-
-
-def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[_T], None], what: _T) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(tell, what)

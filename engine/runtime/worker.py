@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from engine.codec.events import ticks
@@ -38,8 +37,9 @@ class Worker:
         self.workflows = tuple(workflows)
         self._host, self._concurrency = host, concurrency
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._failed: dict[str, float] = {}
-        self._later: dict[str, datetime] = {}
+        self._stopping = asyncio.Event()
+        self._failed: set[str] = set()
+        self._resting: dict[str, float] = {}  # until when, as `Clock.monotonic` has it
         self._suspect = ""
 
     @property
@@ -55,7 +55,7 @@ class Worker:
         """
         try:
             await self._settle_owed()
-            while not self._host.stopping.is_set():
+            while not self._stopping.is_set():
                 await self._fill()
                 if once and not self._running:
                     break
@@ -66,10 +66,10 @@ class Worker:
 
     def stop(self) -> None:
         """Begin nothing new. Told again, break off what still runs: its calls are in doubt then."""
-        if self._host.stopping.is_set():
+        if self._stopping.is_set():
             for task in self._running.values():
                 task.cancel()
-        self._host.stopping.set()
+        self._stopping.set()
 
     async def _fill(self) -> None:
         for head in await self._ready():
@@ -88,9 +88,9 @@ class Worker:
         left: list[Head] = []
         if self._suspect not in self._running:
             left = [head for head in await store.leased() if self._may_be_left(head)]
+        self._wake()
         now = ticks(self._host.clock.now())
-        waiting = len(self._failed) + len(self._later)  # these may stand in front, and not be due
-        limit = room + waiting
+        limit = room + len(self._resting)  # those that rest may stand in front
         ready = await store.ready(now=now, workflows=self.workflows, tries=MOST_TRIES, limit=limit)
         return (*left[:1], *ready)
 
@@ -99,33 +99,33 @@ class Worker:
         return ours and self._is_due(head) and self._host.is_free(head)
 
     def _is_due(self, head: Head) -> bool:
-        """Whether we do not drive the run already, it has not just failed, and its wait is over.
+        """Whether we neither drive the run already, nor leave it alone for a while."""
+        return head.run_id not in self._running and head.run_id not in self._resting
 
-        The row may say that a run is ready while one of its calls waits for a retry.
-        """
-        if self._later.get(head.run_id, self._host.clock.now()) <= self._host.clock.now():
-            self._later.pop(head.run_id, None)
-        since = self._failed.get(head.run_id, -math.inf)
-        due = since + POLL * 2**head.tries
-        busy = head.run_id in self._running or head.run_id in self._later
-        return not busy and self._host.clock.monotonic() >= due
+    def _wake(self) -> None:
+        now = self._host.clock.monotonic()
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
 
     async def _drive(self, head: Head) -> None:
+        """Take the run up; where it does not go on at once, leave it alone for so many seconds."""
+        clock, rest = self._host.clock, 0.0
         try:
-            until = await self._host.take_up(head)
-            self._failed.pop(head.run_id, None)
-            if until is not None:
-                self._later[head.run_id] = until
+            until = await self._host.take_up(head, self._stopping)
+            self._failed.discard(head.run_id)
+            if until is not None:  # though the row may call the run ready
+                rest = (until - clock.now()).total_seconds()
         except RunTooNewError as error:
-            self._later[head.run_id] = datetime.max.replace(tzinfo=UTC)
+            rest = math.inf
             _LOG.warning("run %s is left to a newer worker: %s", head.run_id, error)
         except RunBusy:
+            rest = POLL
             _LOG.info("run %s is driven by somebody else now", head.run_id)
-            self._later[head.run_id] = self._host.clock.now() + timedelta(seconds=POLL)
         except Exception as error:  # noqa: BLE001 # one bad run stops no other
-            self._failed[head.run_id] = self._host.clock.monotonic()
+            rest = POLL * 2**head.tries
+            self._failed.add(head.run_id)
             words = "run %s could not be driven (%d of %d tries): %s"
             _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
+        self._resting[head.run_id] = clock.monotonic() + rest
 
     def _forget(self, run_id: str, _: "asyncio.Task[None]") -> None:
         del self._running[run_id]
@@ -133,7 +133,7 @@ class Worker:
     async def _wait(self) -> None:
         """Until a run is done with, or it is time to look again, or we are to stop."""
         pause = asyncio.ensure_future(self._host.clock.sleep(POLL))
-        stopped = asyncio.ensure_future(self._host.stopping.wait())
+        stopped = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait(
                 (pause, stopped, *self._running.values()), return_when=asyncio.FIRST_COMPLETED

@@ -118,6 +118,23 @@ def test_what_did_not_happen_is_tried_later_and_not_for_ever() -> None:
     under(DEFAULT, *tries).decides(Record((ev.ToolFailed(call_id="call_1_1", error=words),)))
 
 
+def test_a_repeat_that_did_nothing_leaves_the_first_attempt_in_doubt() -> None:
+    """A person had it run again; that attempt says nothing about the one before it."""
+    broken = under(DEFAULT, *broken_off())
+    request = asked(broken.effect()).model_copy(update={"approval_id": "approval_1"})
+    granted = ev.ApprovalGranted(
+        approval_id="approval_1", call_id="call_1_1", digest=request.digest, by="ann"
+    )
+    again = started(2).model_copy(update={"approval_id": "approval_1"})
+    refused = ev.ToolNotExecuted(call_id="call_1_1", error="closed", retry_at=NOON)
+    journal = (*broken_off(), request, granted, ev.ApprovalsSettled(), again, refused)
+    second = asked(under(DEFAULT, *journal).effect())
+    assert second.approval_kind == "in_doubt"
+    looked_up = refused.model_copy(update={"reconciled": True})
+    effect = under(DEFAULT, *journal[:-1], looked_up).effect()
+    assert isinstance(effect, CallTools)
+
+
 def test_a_call_that_broke_off_is_in_doubt() -> None:
     request = asked(under(DEFAULT, *broken_off()).effect())
     assert request.reason == "ReadTimeout: 5 s; the tool may not be repeated unasked"

@@ -131,7 +131,6 @@ class Process:
         self._workers.clear()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.settle()
-        self.engine._host.stopping.clear()  # noqa: SLF001 # the same process goes on
 
     async def die(self) -> None:
         """Be killed: nothing is given back, and the leases name a process that is gone."""

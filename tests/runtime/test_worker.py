@@ -30,6 +30,16 @@ async def test_it_drives_what_is_new_and_what_was_decided_and_then_stops() -> No
     assert set(states.values()) == {State.AwaitingApproval}
 
 
+async def test_a_stopped_worker_stops_nobody_else_in_its_engine() -> None:
+    async with engine(calls(LOOK), OK) as waystation:
+        stopped = waystation.worker()
+        stopped.stop()
+        run = await waystation.submit("shop", "Hello")
+        await stopped.run()
+        assert (await waystation.run(run.id)).seq == 1
+        assert (await waystation.resume(run.id)).state is State.Done
+
+
 async def test_it_leaves_a_retry_alone_until_it_is_due() -> None:
     clock = Jumping()
     busy = TransientModelError("busy", retry_after=60)
