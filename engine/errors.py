@@ -37,6 +37,10 @@ class RefusedError(EngineError):
     """The run cannot take this command as it is; nothing was changed."""
 
 
+class NotAllowedError(RefusedError):
+    """This person may not decide this; nothing was changed."""
+
+
 class RunExistsError(RefusedError):
     """There is a run of that id already."""
 

@@ -1,14 +1,17 @@
 """The Engine: what people ask of runs, and the wiring that answers it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.api.looking import page_of, pending_in
-from engine.api.wiring import LogTarget, by_name, new_id, several
+from engine.api.deciding import Deciding
+from engine.api.looking import Wanted, page_of, pending_in
+from engine.api.wiring import LogTarget, authority_of, by_name, new_id, several
 from engine.catalogue import check_address, open_store
 from engine.core.accept import accept
-from engine.core.commands import Abort, AcceptChanges, Answer, Approve, Deny, Start
+from engine.core.approvers import Approvers
+from engine.core.commands import Start
 from engine.core.events import Recorded
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
@@ -27,7 +30,7 @@ from engine.runtime.verify import faults
 from engine.runtime.worker import Worker
 
 
-class Engine:
+class Engine(Deciding):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -36,22 +39,27 @@ class Engine:
     was not taken, and that the run goes on from where it was once the cause is gone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what an engine is wired from
         self,
         *,
         store: str | Store,
         workflows: Iterable[Workflow] = (),
         model: ModelClient | None = None,
         log: LogTarget | Sequence[LogTarget] | None = None,
+        approvers: Approvers | Mapping[str, Iterable[str]] | str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Take what to run and where to keep it; nothing is opened yet.
 
         `store` is `sqlite:///path.db`, `memory://` or a Store. `model` serves every
         workflow; without it each is served by its own. `log` is a path (JSON Lines,
-        appended to), a structlog logger, or several of these. Raises
-        DefinitionError where two workflows have one name.
+        appended to), a structlog logger, or several of these. `approvers` are the
+        people who may decide, each with their roles, or a TOML file that has them under
+        `[approvers]`, read again at each decision; without them anybody may, where no
+        role is asked for. Raises DefinitionError where two workflows have one name,
+        BadInputError where the approvers cannot be read.
         """
+        self._authority = authority_of(approvers)
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
         self._log_wanted = several(log)
         self._workflows = by_name(workflows)
@@ -83,19 +91,23 @@ class Engine:
                 await store.close()
         self._opened, self._entered = None, False
 
-    async def start(self, workflow: str, message: str, run_id: str | None = None) -> Run:
+    async def start(
+        self, workflow: str, message: str, run_id: str | None = None, *, by: str | None = None
+    ) -> Run:
         """A new run, driven until it waits for a person or has ended.
 
         `run_id` names it (1 to 100 letters, digits, _, ., : or -); without one it is
-        given a random one of 12. Raises UnknownWorkflowError, BadInputError for an
-        empty message or a bad id, RunExistsError.
+        given a random one of 12. `by` is who starts it. Raises UnknownWorkflowError,
+        BadInputError for an empty message or a bad id, RunExistsError.
         """
-        command = self._start(workflow, message, run_id)
+        command = self._start(workflow, message, run_id, by)
         return await self._host.start(workflow, command)
 
-    async def submit(self, workflow: str, message: str, run_id: str | None = None) -> Run:
+    async def submit(
+        self, workflow: str, message: str, run_id: str | None = None, *, by: str | None = None
+    ) -> Run:
         """A new run, durable, which is left to a worker; raises as `start`."""
-        command = self._start(workflow, message, run_id)
+        command = self._start(workflow, message, run_id, by)
         return (await self._host.submit(workflow, command)).live
 
     async def resume(self, run_id: str, *, wait: bool = False) -> Run:
@@ -112,73 +124,6 @@ class Engine:
         Raises BadInputError for a concurrency below 1.
         """
         return Worker(self._host, list(self._workflows), concurrency)
-
-    async def approve(  # noqa: PLR0913 # what there is to say about a verdict
-        self,
-        run_id: str,
-        call_id: str | None = None,
-        *,
-        by: str,
-        note: str | None = None,
-        retry: bool = False,
-        digest: str | None = None,
-    ) -> Run:
-        """The run, after one call was allowed and the run driven on.
-
-        `call_id` may be left out while only one call waits. `digest` is that of the
-        action which the person saw (its first 8 or more characters will do): if another
-        one waits by now, RefusedError is raised and nothing is allowed. A call in doubt needs
-        `retry`, which runs it again, under the same idempotency key. Where somebody
-        else drives the run, it is they who go on with it. Raises RefusedError where no
-        call waits, AmbiguousCallError naming them where several do, UnknownCallError.
-        """
-        command = Approve(call_id=call_id, by=by, note=note, retry=retry, digest=digest)
-        return await self._host.tell(run_id, command)
-
-    async def deny(
-        self,
-        run_id: str,
-        call_id: str | None = None,
-        *,
-        by: str,
-        reason: str | None = None,
-        digest: str | None = None,
-    ) -> Run:
-        """The run, after one call was refused, or given up where it was in doubt.
-
-        The model reads `reason`. Raises as `approve`.
-        """
-        command = Deny(call_id=call_id, by=by, reason=reason, digest=digest)
-        return await self._host.tell(run_id, command)
-
-    async def answer(  # noqa: PLR0913 # what there is to say about a verdict
-        self,
-        run_id: str,
-        call_id: str | None = None,
-        *,
-        by: str,
-        result: str,
-        note: str | None = None,
-        digest: str | None = None,
-    ) -> Run:
-        """The run, after a person said what came of one call, and the run was driven on.
-
-        The tool is not run; the model reads `result` as what it returned. Raises as
-        `approve`.
-        """
-        command = Answer(call_id=call_id, by=by, result=result, note=note, digest=digest)
-        return await self._host.tell(run_id, command)
-
-    async def accept_changes(self, run_id: str, *, by: str) -> Run:
-        """The run, driven on under today's code after a person accepted that it has changed.
-
-        Raises RefusedError where no call waits for that.
-        """
-        return await self._host.tell(run_id, AcceptChanges(by=by))
-
-    async def abort(self, run_id: str, *, by: str, reason: str | None = None) -> Run:
-        """The run, Aborted; raises RefusedError where it has ended already."""
-        return await self._host.tell(run_id, Abort(by=by, reason=reason))
 
     async def run(self, run_id: str) -> Run:
         """The run as it is stored."""
@@ -209,9 +154,21 @@ class Engine:
         )
         return page
 
-    async def pending(self) -> list[PendingApproval]:
-        """Every open approval with its run, the oldest first; see `runs` for damaged ones."""
-        return await pending_in(self._host.store)
+    async def pending(
+        self,
+        *,
+        workflow: str | None = None,
+        tool: str | None = None,
+        role: str | None = None,
+        older_than: float | None = None,
+    ) -> list[PendingApproval]:
+        """Every open approval with its run, the oldest first; see `runs` for damaged ones.
+
+        Only those of a workflow, of a tool, that a person of that role may decide, or that
+        have been waiting for more than so many seconds.
+        """
+        wanted = Wanted(workflow, tool, role, older_than)
+        return await pending_in(self._host.store, wanted, self._clock.now())
 
     async def damaged(self) -> dict[str, str]:
         """What is wrong with each run that does not hold together, by the run's id.
@@ -220,12 +177,13 @@ class Engine:
         """
         return {run_id: words async for run_id, words in faults(self._host.store)}
 
-    def _start(self, workflow: str, message: str, run_id: str | None) -> Start:
+    def _start(self, workflow: str, message: str, run_id: str | None, by: str | None) -> Start:
         """The command to start; what makes no sense opens no store."""
         if workflow not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflowError(f"there is no workflow {workflow!r}; there are: {known}")
-        command = Start(run_id=new_id() if run_id is None else run_id, message=message)
+        name = new_id() if run_id is None else run_id
+        command = Start(run_id=name, message=message, by=by)
         accept(None, self._workflows[workflow], command)
         return command
 
@@ -246,5 +204,5 @@ class Engine:
         except EngineError:
             telemetry.close()
             raise
-        host = Host(store, telemetry, self._clock, self._workflows, self._model)
+        host = Host(store, telemetry, self._clock, self._workflows, self._model, self._authority)
         return store, telemetry, host

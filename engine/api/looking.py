@@ -1,10 +1,12 @@
 """What a store holds, for people to look at; a damaged run hides no other one."""
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 
 from engine.catalogue import heads
 from engine.codec.checkpoints import decode_checkpoint
-from engine.core.run import Checkpoint, PendingApproval
+from engine.core.run import Checkpoint, PendingApproval, pending_of
 from engine.core.states import State
 from engine.errors import CorruptRunError, RunTooNewError
 from engine.ports import Store
@@ -33,16 +35,38 @@ async def page_of(
     return page, end_of(rows, limit)
 
 
-async def pending_in(store: Store) -> list[PendingApproval]:
-    """Every open approval with its run, the oldest first."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which approvals to show; None says nothing. The age is in seconds."""
+
+    workflow: str | None = None
+    tool: str | None = None
+    role: str | None = None
+    older_than: float | None = None
+
+    def takes(self, one: PendingApproval, now: datetime) -> bool:
+        """Whether it is one of them."""
+        age = (now - one.requested_at).total_seconds()
+        return (
+            self.tool in (None, one.tool)
+            and (self.older_than is None or age > self.older_than)
+            and (self.role is None or all(self.role in group for group in one.demand.roles))
+        )
+
+
+async def pending_in(store: Store, wanted: Wanted, now: datetime) -> list[PendingApproval]:
+    """Every open approval that is wanted, with its run, the oldest first."""
     found: list[PendingApproval] = []
     after: str | None = None
     while True:
-        page, after = await page_of(store, state=State.AwaitingApproval, limit=_PAGE, after=after)
-        found += [
-            PendingApproval(run_id=run.id, workflow=run.workflow, **dict(approval))
-            for run in page
-            for approval in run.approvals
-        ]
+        page, after = await page_of(
+            store,
+            state=State.AwaitingApproval,
+            workflow=wanted.workflow,
+            limit=_PAGE,
+            after=after,
+        )
+        asked = (pending_of(run, approval) for run in page for approval in run.approvals)
+        found += [one for one in asked if wanted.takes(one, now)]
         if after is None:
             return sorted(found, key=lambda approval: approval.requested_at)

@@ -1,11 +1,14 @@
 """What an engine is given, in the form in which it is used."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from engine.core.approvers import ANYBODY, Approvers, Authority
 from engine.core.workflow import Workflow
-from engine.errors import DefinitionError
+from engine.errors import BadInputError, DefinitionError
 from engine.ports import Logger
 
 LogTarget = str | Path | Logger
@@ -41,3 +44,35 @@ def by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
             raise DefinitionError(f"two workflows are named {workflow.name}")
         named[workflow.name] = workflow
     return named
+
+
+def authority_of(
+    approvers: Approvers | Mapping[str, Iterable[str]] | str | Path | None,
+) -> Callable[[], Authority]:
+    """Who may decide, as it is now; BadInputError where that cannot be read."""
+    match approvers:
+        case None:
+            return lambda: ANYBODY
+        case Approvers():
+            known = Authority(approvers)
+        case str() | Path():
+            _read(Path(approvers))
+            return lambda: Authority(_read(Path(approvers)))
+        case _:
+            known = Authority(Approvers(approvers))
+    return lambda: known
+
+
+def _read(file: Path) -> Approvers:
+    import tomllib
+
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))["approvers"]
+        return Approvers(TypeAdapter(dict[str, list[str]]).validate_python(said))
+    except OSError as error:
+        raise BadInputError(f"the approvers {file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError) as error:
+        raise BadInputError(
+            f"the approvers {file} are not of the form: [approvers], then lines like "
+            f'ann = ["manager"] ({type(error).__name__})'
+        ) from error

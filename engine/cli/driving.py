@@ -87,7 +87,7 @@ def worker(settings: Settings, *, once: bool, concurrency: int, model: str | Non
 def work(settings: Settings, model: str | None, *, once: bool, concurrency: int) -> int:
     """Drive what is ready; the exit code, 1 where a run could not be driven."""
     from engine.cli.live import SilentView
-    from engine.cli.render import print_json
+    from engine.cli.output import print_json
 
     client = choose_model(model)
     view = SilentView.lines(as_json=settings.json, offline=client is None)

@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 def backup(settings: Settings, file: Path) -> None:
     """Copy the store, as it is now, to a new FILE, while it may be in use."""
     from engine.catalogue import backup as copy
-    from engine.cli.render import print_json
+    from engine.cli.output import print_json
 
     size = copy(settings.store, file)
     if settings.json:
@@ -35,7 +35,7 @@ def backup(settings: Settings, file: Path) -> None:
 @command("verify")
 def verify(settings: Settings) -> int:
     """Read every run, and list those that do not hold together."""
-    from engine.cli.render import print_json
+    from engine.cli.output import print_json
 
     settings.note_missing()
     damaged = ask(settings, lambda engine: engine.damaged())
@@ -54,7 +54,7 @@ def verify(settings: Settings) -> int:
 def doctor(settings: Settings) -> None:
     """Examine the store, its leases and its log, and say what to do."""
     from engine.cli.doctor import examine, figures
-    from engine.cli.render import print_json
+    from engine.cli.output import print_json
 
     settings.note_missing()
 

@@ -27,7 +27,8 @@ class PlainView:
 
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
-        del event  # always "transition"
+        if event != "transition":  # a refusal, which the command itself will tell
+            return
         if self.offline and self.run_id is None:
             click.echo("No OPENAI_API_KEY: the workflow's own offline model is in use.", err=True)
         self.run_id = str(fields["run_id"])
@@ -63,7 +64,7 @@ class TerminalView(PlainView):
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
         data = fields["data"]
-        if isinstance(data, dict):
+        if isinstance(data, dict) and event == "transition":
             self._follow(data, str(fields["dest"]), str(fields["trigger"]))
         super().info(event, **fields)
 
@@ -133,7 +134,7 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(message, dict):
         calls = message.get("tool_calls") or ()
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
-    for key in ("error", "reason", "content", "tool", "by"):
+    for key in ("error", "reason", "content", "tool", "by", "notifier", "outcome"):
         if data.get(key):
             return str(data[key])
     return str(message or "")

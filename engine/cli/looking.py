@@ -52,7 +52,7 @@ def show(settings: Settings, run_id: str) -> None:
 @command("approvals")
 def approvals(settings: Settings) -> None:
     """List what waits for a person, the oldest first."""
-    from engine.cli.render import print_pending
+    from engine.cli.asks import print_pending
 
     settings.note_missing()
     print_pending(ask(settings, lambda engine: engine.pending()), settings)
@@ -70,7 +70,7 @@ def log(settings: Settings, run_id: str) -> None:
 @command("diagram")
 def diagram(settings: Settings) -> None:
     """Print the machine as a Mermaid diagram."""
-    from engine.cli.render import print_json
+    from engine.cli.output import print_json
     from engine.diagrams import lifecycle
 
     if settings.json:

@@ -8,6 +8,10 @@ import unicodedata
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 # Letters and marks that have no shape: fillers, the empty Braille cell, joiners, selectors.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_ACCENTED = range(0xC0, 0x180)
+_PUNCTUATION = frozenset(
+    "\u00a3\u00a7\u00ab\u00b0\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac"
+)
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 
@@ -25,6 +29,30 @@ def short(text: str, width: int = 80) -> str:
     """`text` on one visible line of at most `width` characters, the rest counted."""
     shown = visible(text)
     return shown if len(shown) <= width else f"{shown[: width - 1]}… ({len(text)} characters)"
+
+
+def block(text: str) -> str:
+    """`text` on as many visible lines as it has, all but the first indented."""
+    return visible(text.rstrip("\n"), keep="\n").replace("\n", "\n    ")
+
+
+def strange(text: str) -> str:
+    """What in `text` looks like something else, or is of another script; empty where nothing is.
+
+    Plain are ASCII, the accented letters of Latin-1 and Latin Extended-A, and common
+    punctuation. Of the rest the first character is named, and the others are counted.
+    """
+    found = [letter for letter in text if not _plain(letter) and not _hides(letter)]
+    if not found:
+        return ""
+    first = f"U+{ord(found[0]):04X} {unicodedata.name(found[0], 'without a name')}"
+    more = len(found) - 1
+    return f"{first}, and {more} more outside plain Latin" if more else first
+
+
+def _plain(letter: str) -> bool:
+    accented = _ACCENTED.start <= ord(letter) < _ACCENTED.stop and letter.isalpha()
+    return letter.isascii() or accented or letter in _PUNCTUATION
 
 
 def _hides(letter: str) -> bool:

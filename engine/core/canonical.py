@@ -22,10 +22,17 @@ def digest(value: JsonValue) -> str:
 
 
 def action_digest(
-    tool: str, arguments: Mapping[str, JsonValue], schema: Mapping[str, JsonValue]
+    tool: str,
+    arguments: Mapping[str, JsonValue],
+    schema: Mapping[str, JsonValue],
+    policy: Mapping[str, JsonValue],
 ) -> str:
-    """The digest that binds an approval: tool name, validated arguments, the tool's schema."""
-    return digest({"tool": tool, "arguments": dict(arguments), "schema": dict(schema)})
+    """The digest that binds an approval: tool, validated arguments, the tool's schema, the policy.
+
+    A plain "always" says nothing as a `policy`, and stands for itself.
+    """
+    action: dict[str, JsonValue] = {"tool": tool, "arguments": {**arguments}, "schema": {**schema}}
+    return digest({**action, "policy": {**policy}} if policy else action)
 
 
 def idempotency_key(run_id: str, call_id: str) -> str:

@@ -1,5 +1,7 @@
 """What people ask of a run."""
 
+from engine.core.conditions import Conditions
+from engine.core.messages import Arguments
 from engine.core.shape import Shape
 
 
@@ -11,41 +13,57 @@ class Start(Shape):
     by: str | None = None
 
 
-class Approve(Shape):
-    """Allow one call; `call_id` may be left out while only one waits.
+class _OfAnApproval(Shape):
+    """Which approval is meant: by its id or its call's, while only one is open by neither.
 
     `digest` is that of the action which the person saw, in hex, or its first 8 or more
-    characters: where another one waits by now, nothing is allowed. `retry` says that a
-    call in doubt is to be run again.
+    characters: where another one waits by now, nothing is decided.
     """
 
+    approval_id: str | None = None
     call_id: str | None = None
     digest: str | None = None
     by: str
     note: str | None = None
+
+
+class Approve(_OfAnApproval):
+    """Allow one call.
+
+    `retry` says that a call in doubt is to be run again. `arguments` are run in the
+    place of the model's. `remember` has calls of this tool go unasked in this run while
+    it holds of their arguments.
+    """
+
     retry: bool = False
+    arguments: Arguments | None = None
+    remember: Conditions | None = None
 
 
-class Deny(Shape):
-    """Refuse one call; the model reads the reason. See Approve for `digest`."""
+class Deny(_OfAnApproval):
+    """Refuse one call; the model reads the reason."""
 
-    call_id: str | None = None
-    digest: str | None = None
-    by: str
     reason: str | None = None
 
 
-class Answer(Shape):
-    """Say what came of one call; the model reads `result`, and the tool is not run.
+class Answer(_OfAnApproval):
+    """Say what came of one call; the model reads `result`, and the tool is not run."""
 
-    See Approve for `digest`.
-    """
-
-    call_id: str | None = None
-    digest: str | None = None
-    by: str
     result: str
-    note: str | None = None
+
+
+class Revoke(Shape):
+    """Take a sticky rule back."""
+
+    rule_id: str
+    by: str
+
+
+class Send(Shape):
+    """Give the run another message of the customer's."""
+
+    message: str
+    by: str | None = None
 
 
 class AcceptChanges(Shape):
@@ -61,4 +79,5 @@ class Abort(Shape):
     reason: str | None = None
 
 
-Command = Start | Approve | Deny | Answer | AcceptChanges | Abort
+VerdictCommand = Approve | Deny | Answer
+Command = Start | VerdictCommand | Revoke | Send | AcceptChanges | Abort

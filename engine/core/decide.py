@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
-from engine.core.effects import CallModel, CallTools, Effect, Park, Reconcile, Record
+from engine.core.deadlines import overdue
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
 from engine.core.found import found_so_far
 from engine.core.judge import judge
+from engine.core.ready import is_open
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.workflow import Workflow
@@ -18,9 +20,9 @@ def decide(run: Run, workflow: Workflow, now: datetime) -> Effect:
         case State.AwaitingModel:
             return _next_turn(run, workflow, now)
         case State.DispatchingTools:
-            return _dispatch(run, workflow, now)
+            return _dispatch(run, workflow, now) or Record((ev.ToolsSettled(),))
         case State.AwaitingApproval:
-            return Park() if run.approvals else Record((ev.ApprovalsSettled(),))
+            return _wait(run, workflow, now)
         case State.Done | State.Aborted:
             return Park()
         case other:
@@ -46,27 +48,47 @@ def _stop(run: Run, limit: str, reason: str) -> Record:
     return Record((ev.RunAborted(reason=reason, limit=limit, found=found_so_far(run)),))
 
 
-def _dispatch(run: Run, workflow: Workflow, now: datetime) -> Effect:  # one return an effect
-    """Refuse what cannot run, look up what is lost, run what may, ask about the rest.
+def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:
+    """Let go what nobody decided in time, go on with the turn's other calls, tell, and wait."""
+    if due := overdue(run, now):
+        return Record(due)
+    if not run.approvals:
+        return Record((ev.ApprovalsSettled(),))
+    effect = _dispatch(run, workflow, now) or Park()
+    return (_notify(run, now) or effect) if isinstance(effect, Park) else effect
 
-    When nothing is left to do, the turn is settled.
+
+def _notify(run: Run, now: datetime) -> Notify | None:
+    due = tuple(
+        (asked.approval_id, one.notifier)
+        for asked in run.approvals
+        for one in asked.untold
+        if one.retry_at is None or one.retry_at <= now
+    )
+    return Notify(due) if due else None
+
+
+def _dispatch(run: Run, workflow: Workflow, now: datetime) -> Effect | None:
+    """Refuse what cannot run, ask about what may not yet, look up what is lost, run the rest.
+
+    None where nothing is left to do but to wait for people, if for anybody.
     """
-    judged = [judge(run, workflow, call, now) for call in run.calls if call.status != "settled"]
+    judged = [judge(run, workflow, call, now) for call in run.calls if is_open(run, call)]
     if refusals := tuple(one for one in judged if isinstance(one, ev.ToolFailed)):
         return Record(refusals)
+    if requests := tuple(one for one in judged if isinstance(one, ev.ApprovalRequested)):
+        return Record(_numbered(run, requests))
     if lost := tuple(one for each in judged if isinstance(each, Reconcile) for one in each.starts):
         return Reconcile(lost)
     if intents := tuple(one for one in judged if isinstance(one, ev.ToolStarted)):
         return CallTools(intents)
     if retries := [one.until for one in judged if isinstance(one, Park) and one.until]:
         return Park(until=min(retries))
-    if requests := tuple(one for one in judged if isinstance(one, ev.ApprovalRequested)):
-        return Record(_numbered(run, requests))
-    return Record((ev.ToolsSettled(),))
+    return None
 
 
 def _numbered(run: Run, requests: tuple[ev.ApprovalRequested, ...]) -> tuple[ev.Event, ...]:
     return tuple(
-        request.model_copy(update={"approval_id": f"approval_{number}"})
+        request.model_copy(update={"approval_id": f"{run.id}.{number}"})
         for number, request in enumerate(requests, run.asked + 1)
     )

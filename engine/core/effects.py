@@ -29,6 +29,13 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell these notifiers, by approval id and name, of what waits for a person."""
+
+    untold: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Note down what follows from the run as it is; nothing outside happens."""
 
@@ -37,9 +44,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Wait on disk: until a time, or (None) until a person says something."""
+    """Wait on disk: until a time that is worth sitting out, or (None) until the run is ready."""
 
     until: datetime | None = None
 
 
-Effect = CallModel | CallTools | Reconcile | Record | Park
+Effect = CallModel | CallTools | Reconcile | Notify | Record | Park

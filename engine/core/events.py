@@ -5,9 +5,38 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from engine.core.approval_events import (
+    ApprovalAnswered,
+    ApprovalEvent,
+    StickyRuleAdded,
+    StickyRuleRevoked,
+)
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.shape import Shape
-from engine.core.states import ApprovalKind, Repeats
+from engine.core.states import Repeats
+
+__all__ = [
+    "AnswerSuperseded",
+    "ApprovalAnswered",
+    "ApprovalsSettled",
+    "CallEvent",
+    "Event",
+    "MessageReceived",
+    "ModelAnswered",
+    "ModelFailed",
+    "ReconcileFailed",
+    "Recorded",
+    "RunAborted",
+    "RunStarted",
+    "ToolFailed",
+    "ToolInterrupted",
+    "ToolNotExecuted",
+    "ToolReturned",
+    "ToolStarted",
+    "ToolsRequested",
+    "ToolsSettled",
+    "WorkflowChanged",
+]
 
 
 class RunStarted(Shape):
@@ -35,10 +64,13 @@ class WorkflowChanged(Shape):
 
 
 class _ModelReplied(Shape):
+    """`seen` is how many messages of the transcript it answers; None: all there were."""
+
     message: Message
     usage: Usage = Usage()
     model: str | None = None
     request_id: str | None = None
+    seen: int | None = None
 
 
 class ToolsRequested(_ModelReplied):
@@ -51,6 +83,12 @@ class ModelAnswered(_ModelReplied):
     """The model gave its answer."""
 
     kind: Literal["model_answered"] = "model_answered"
+
+
+class AnswerSuperseded(_ModelReplied):
+    """The model gave an answer, and a newer message had come meanwhile."""
+
+    kind: Literal["answer_superseded"] = "answer_superseded"
 
 
 class ModelFailed(Shape):
@@ -66,6 +104,8 @@ class ToolStarted(Shape):
     """The intent: this tool is about to run with exactly these arguments.
 
     `epoch` is the lease of the driver that starts it, `repeats` why it may be repeated unasked.
+    `approval_id` names the approval, or the sticky rule, that allows it; `audit` the policy
+    under which it is to be reviewed afterwards.
     """
 
     kind: Literal["tool_started"] = "tool_started"
@@ -77,6 +117,7 @@ class ToolStarted(Shape):
     approval_id: str | None = None
     epoch: int = 0
     repeats: Repeats | None = None
+    audit: str | None = None
 
 
 class ToolReturned(Shape):
@@ -138,51 +179,12 @@ class ToolsSettled(Shape):
     kind: Literal["tools_settled"] = "tools_settled"
 
 
-class ApprovalRequested(Shape):
-    """The run asks a person about one exact action, named by `digest`; `reason` says why."""
+class MessageReceived(Shape):
+    """The customer wrote again."""
 
-    kind: Literal["approval_requested"] = "approval_requested"
-    approval_id: str
-    approval_kind: ApprovalKind = "tool_call"
-    call_id: str
-    tool: str
-    arguments: Arguments
-    digest: str
-    reason: str | None = None
-
-
-class ApprovalGranted(Shape):
-    """A person allowed the action of `digest`."""
-
-    kind: Literal["approval_granted"] = "approval_granted"
-    approval_id: str
-    call_id: str
-    digest: str
-    by: str
-    note: str | None = None
-
-
-class ApprovalDenied(Shape):
-    """A person refused the action; the model reads `reason`."""
-
-    kind: Literal["approval_denied"] = "approval_denied"
-    approval_id: str
-    call_id: str
-    digest: str
-    by: str
-    reason: str | None = None
-
-
-class ApprovalAnswered(Shape):
-    """A person says what came of the call; the model reads `content` as its result."""
-
-    kind: Literal["approval_answered"] = "approval_answered"
-    approval_id: str
-    call_id: str
-    digest: str
-    by: str
-    content: str
-    note: str | None = None
+    kind: Literal["message_received"] = "message_received"
+    message: str
+    by: str | None = None
 
 
 class ApprovalsSettled(Shape):
@@ -205,16 +207,7 @@ class RunAborted(Shape):
 
 
 CallEvent = (
-    ToolStarted
-    | ToolReturned
-    | ToolFailed
-    | ToolNotExecuted
-    | ToolInterrupted
-    | ReconcileFailed
-    | ApprovalRequested
-    | ApprovalGranted
-    | ApprovalDenied
-    | ApprovalAnswered
+    ToolStarted | ToolReturned | ToolFailed | ToolNotExecuted | ToolInterrupted | ReconcileFailed
 )
 
 Event = Annotated[
@@ -222,8 +215,13 @@ Event = Annotated[
     | WorkflowChanged
     | ToolsRequested
     | ModelAnswered
+    | AnswerSuperseded
     | ModelFailed
     | CallEvent
+    | ApprovalEvent
+    | StickyRuleAdded
+    | StickyRuleRevoked
+    | MessageReceived
     | ToolsSettled
     | ApprovalsSettled
     | RunAborted,

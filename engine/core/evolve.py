@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.asking import of_an_approval
 from engine.core.machine import next_state
 from engine.core.messages import Message
-from engine.core.moves import Changes, ask, decided, fail, grant, move, settle
-from engine.core.run import Call, Run
+from engine.core.moves import Changes, fail, move, settle
+from engine.core.run import Run, StickyRule
+from engine.core.transcript import closed, heard, replied
 from engine.errors import CorruptRunError
 
 
@@ -62,27 +64,35 @@ def _born(recorded: ev.Recorded) -> Run:
     )
 
 
-def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: PLR0911 # a case an event
+def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911 # a case an event
     match recorded.event:
         case ev.RunStarted():
             raise CorruptRunError(f"run {run.id}: it starts twice")
         case ev.WorkflowChanged() as event:
             return {"definition": event.definition, "tools": event.tools}
-        case ev.ToolsRequested() | ev.ModelAnswered() as event:
-            return _replied(run, event)
+        case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() as event:
+            return replied(run, event)
+        case ev.MessageReceived() as event:
+            return heard(run, event)
+        case ev.StickyRuleAdded() as event:
+            return _ruled(run, event, recorded.at)
+        case ev.StickyRuleRevoked() as event:
+            return {"rules": tuple(rule for rule in run.rules if rule.id != event.rule_id)}
         case ev.ModelFailed() as event:
             return {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
         case ev.ToolsSettled():
-            return {"messages": run.messages + _in_model_order(run), "calls": (), "results": ()}
+            return closed(run)
         case ev.ApprovalsSettled():
             return {}
         case ev.RunAborted() as event:
             return _aborted(event)
+        case event if isinstance(event, ev.ApprovalEvent):
+            return of_an_approval(run, event, recorded.at)
         case event:
             return _of_a_call(run, event, recorded.at)
 
 
-def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # noqa: PLR0911 # a case an event
+def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a case an event
     match event:
         case ev.ToolStarted():
             return _started(run, event, at)
@@ -94,28 +104,8 @@ def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # noqa:
             return fail(run, event)
         case ev.ReconcileFailed():
             return move(run, event.call_id, "interrupted", error=event.error, reconciled=True)
-        case ev.ApprovalRequested():
-            return ask(run, event, at)
-        case ev.ApprovalGranted():
-            return grant(run, event) | decided(run, event, "granted", at)
-        case ev.ApprovalDenied():
-            kind = run.approval(event.approval_id).kind
-            words = denial(event.reason, in_doubt=kind == "in_doubt")
-            settled = settle(run, event.call_id, words, event.approval_id, is_error=True)
-            return settled | decided(run, event, "denied", at)
-        case ev.ApprovalAnswered():
-            settled = settle(run, event.call_id, event.content, event.approval_id)
-            return settled | decided(run, event, "answered", at)
         case other:
             assert_never(other)
-
-
-def denial(reason: str | None, *, in_doubt: bool = False) -> str:
-    """What the model reads where a person refused a call, or gave up on one in doubt."""
-    said = "Denied by a person"
-    if in_doubt:
-        said = "It is not known whether this call happened; a person gave up on it"
-    return f"{said}: {reason}" if reason else f"{said}, without a reason."
 
 
 def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
@@ -145,24 +135,14 @@ def _aborted(event: ev.RunAborted) -> Changes:
     }
 
 
-def _replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered) -> Changes:
-    answered = isinstance(event, ev.ModelAnswered)
-    return {
-        "messages": (*run.messages, event.message),
-        "calls": tuple(
-            Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls
-        ),
-        "answer": event.message.content if answered else None,
-        "turns": run.turns + 1,
-        "usage": run.usage + event.usage,
-        "failures": 0,
-        "failure": None,
-        "retry_at": None,
-    }
-
-
-def _in_model_order(run: Run) -> tuple[Message, ...]:
-    results = {result.call_id: result.content for result in run.results}
-    return tuple(
-        Message(role="tool", tool_call_id=call.id, content=results[call.id]) for call in run.calls
+def _ruled(run: Run, event: ev.StickyRuleAdded, at: datetime) -> Changes:
+    rule = StickyRule(
+        id=event.rule_id,
+        tool=event.tool,
+        when=event.when,
+        schema_digest=event.schema_digest,
+        terms=event.terms,
+        by=event.by,
+        at=at,
     )
+    return {"rules": (*run.rules, rule), "ruled": run.ruled + 1}

@@ -1,13 +1,17 @@
 """What becomes of one call of the open turn."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from engine.core import events as ev
-from engine.core.canonical import action_digest, idempotency_key, parse_object
+from engine.core.canonical import action_digest, digest, idempotency_key, parse_object
+from engine.core.conditions import hold
+from engine.core.demand import Demand
 from engine.core.effects import Park, Reconcile
 from engine.core.messages import Arguments
 from engine.core.run import Call, Run
 from engine.core.schema import ArgumentsError
+from engine.core.states import ApprovalKind
 from engine.core.workflow import Tool, Workflow
 
 Judgement = ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested | Reconcile | Park
@@ -15,10 +19,11 @@ Judgement = ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested | Reconcile | 
 
 def judge(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
     """Refuse the call, start it, ask a person, look up what came of it, or wait."""
+    case = _Case(run, workflow, call, now)
     tool = workflow.tool(call.tool)
     if call.status in ("started", "interrupted"):
-        return _doubt(run, workflow, call, now)
-    if changed := _changed(run, call, tool):
+        return case.doubt(tool)
+    if changed := case.changed(tool):
         return changed
     if tool is None:
         known = ", ".join(one.name for one in workflow.tools) or "none"
@@ -27,124 +32,181 @@ def judge(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
     if call.error and call.attempt >= workflow.limits.max_attempts:
         words = f"Not executed, after {call.attempt} attempts: {call.error}"
         return ev.ToolFailed(call_id=call.id, error=words)
-    if _waits(run, call, now):
+    if case.waits:
         return Park(until=call.retry_at)
-    return _start(run, call, tool)
+    return case.start(tool)
 
 
-def _waits(run: Run, call: Call, now: datetime) -> bool:
-    """Whether the next attempt is to be made later; a clock that was set back is not waited for."""
-    return call.retry_at is not None and run.updated_at <= now < call.retry_at
+def terms_of(demand: Demand) -> str:
+    """A short digest (16 hex characters) of what a policy demands of everybody alike."""
+    return digest(demand.identity)[:16]
 
 
-def _start(run: Run, call: Call, tool: Tool) -> Judgement:
-    try:
-        arguments = call.arguments
-        if arguments is None:
-            arguments = tool.validate(run.tool_call(call.id).function.arguments)
-    except ArgumentsError as error:
-        return ev.ToolFailed(call_id=call.id, error=f"Invalid arguments for {tool.name}: {error}")
-    digest = tool.digest(arguments)
-    granted = call.status == "granted" and call.digest == digest
-    if granted or (call.status == "requested" and not tool.needs_approval):
-        return _intent(run, call, tool, arguments, call.attempt + 1)
-    in_doubt = call.attempt > 0 and call.error is None
-    return ev.ApprovalRequested(
-        approval_id="",
-        approval_kind="in_doubt" if in_doubt else "tool_call",
-        call_id=call.id,
-        tool=call.tool,
-        arguments=arguments,
-        digest=digest,
-    )
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One call, with all that bears on it."""
 
+    run: Run
+    workflow: Workflow
+    call: Call
+    now: datetime
 
-def _doubt(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
-    """What becomes of a call that is found started, whatever today's code makes of it.
+    @property
+    def waits(self) -> bool:
+        """Whether the next attempt is to be made later; a clock set back is not waited for."""
+        retry_at = self.call.retry_at
+        return retry_at is not None and self.run.updated_at <= self.now < retry_at
 
-    It has lost its result, since a live call gets its own before anything is decided:
-    it is looked up where the tool offers that, and only a repeatable tool goes again,
-    with the arguments that it was started with.
-    """
-    tool = workflow.tool(call.tool)
-    arguments = call.arguments or {}
-    if tool is not None and tool.reconcile is not None and not call.reconciled:
-        return Reconcile((_intent(run, call, tool, arguments, call.attempt),))
-    why_not = _why_not_again(run, call, tool, workflow.limits.max_attempts, now)
-    if why_not is None and tool is not None:
-        if _waits(run, call, now):
-            return Park(until=call.retry_at)
-        return _intent(run, call, tool, arguments, call.attempt + 1)
-    return ev.ApprovalRequested(
-        approval_id="",
-        approval_kind="in_doubt",
-        call_id=call.id,
-        tool=call.tool,
-        arguments=arguments,
-        digest=action_digest(call.tool, arguments, tool.parameters if tool else {}),
-        reason=f"{call.error or 'its driver stopped while it ran'}; {why_not}",
-    )
+    def start(self, tool: Tool) -> Judgement:  # noqa: PLR0911 # a judgement a line
+        """Start it, if that is allowed; else ask."""
+        call = self.call
+        try:
+            arguments = self._arguments(tool)
+        except ArgumentsError as error:
+            words = f"Invalid arguments for {tool.name}: {error}"
+            return ev.ToolFailed(call_id=call.id, error=words)
+        demand = self.workflow.demand(tool, arguments, self.run)
+        if tool.form is not None:
+            return self._ask("question", arguments, demand)
+        if call.status == "granted" and call.digest == tool.digest(arguments, demand):
+            return self._intent(tool, arguments, call.attempt + 1)
+        if call.status == "requested" and demand.ask != "always":
+            audit = (demand.source or "audit") if demand.ask == "audit" else None
+            return self._intent(tool, arguments, call.attempt + 1, audit=audit)
+        if rule := self._rule(tool, arguments, demand):
+            return self._intent(tool, arguments, call.attempt + 1, rule=rule)
+        if call.attempt > 0 and call.error is None:
+            return self._ask("in_doubt", arguments, demand)
+        return self._ask("tool_call", arguments, demand)
 
+    def doubt(self, tool: Tool | None) -> Judgement:
+        """What becomes of a call that is found started, whatever today's code makes of it.
 
-def _why_not_again(  # noqa: PLR0911 # a reason a line
-    run: Run, call: Call, tool: Tool | None, most: int, now: datetime
-) -> str | None:
-    """Why a call in doubt is not simply started again; None where it is."""
-    if tool is None:
-        return "the tool is gone"
-    if not tool.repeatable:
-        return "the tool may not be repeated unasked"
-    if call.repeats != tool.repeats:
-        return "the tool could not be repeated so when it was started"
-    if run.tools.get(call.tool, tool.schema_digest) != tool.schema_digest:
-        return "the tool has another schema since"
-    if tool.needs_approval and call.approval_id is None:
-        return "the tool needs approval now"
-    if call.attempt >= most:
-        return f"it was started {call.attempt} times"
-    if tool.key_ttl is not None and call.started_at is not None:
-        age = (now - call.started_at).total_seconds()
-        if not 0 <= age <= tool.key_ttl:  # below 0: the clock was set back, so nobody knows
-            return f"its key may be forgotten after {tool.key_ttl:g} s"
-    return None
+        It has lost its result, since a live call gets its own before anything is decided:
+        it is looked up where the tool offers that, and only a repeatable tool goes again,
+        with the arguments that it was started with.
+        """
+        call, arguments = self.call, self.call.arguments or {}
+        if tool is not None and tool.reconcile is not None and not call.reconciled:
+            return Reconcile((self._intent(tool, arguments, call.attempt),))
+        demand = self.workflow.demand(tool, arguments, self.run) if tool else Demand()
+        rule = self._rule(tool, arguments, demand) if tool else None
+        why_not = "the tool is gone" if tool is None else self._why_not_again(tool, demand, rule)
+        if why_not is None and tool is not None:
+            if self.waits:
+                return Park(until=call.retry_at)
+            return self._intent(tool, arguments, call.attempt + 1, rule=rule)
+        reason = f"{call.error or 'its driver stopped while it ran'}; {why_not}"
+        return self._ask("in_doubt", arguments, demand, reason)
 
+    def changed(self, tool: Tool | None) -> ev.ApprovalRequested | None:
+        """The question whether it may go on, where its tool is no longer what the model saw."""
+        name = self.call.tool
+        known, today = self.run.tools.get(name), tool and tool.schema_digest
+        if known is None or known == today:
+            return None
+        how = "has another schema than when" if tool else "is gone from the workflow since"
+        reason = f"the tool {name} {how} the model asked for it"
+        arguments = self._as_asked()
+        request = self._ask("changed", arguments, self._authority(tool, arguments), reason)
+        return None if self.call.accepted == request.digest else request
 
-def _changed(run: Run, call: Call, tool: Tool | None) -> ev.ApprovalRequested | None:
-    """The question whether a call may go on, where its tool is no longer what the model saw."""
-    known, today = run.tools.get(call.tool), tool and tool.schema_digest
-    if known is None or known == today:
+    def _authority(self, tool: Tool | None, arguments: Arguments) -> Demand:
+        """Who may accept a change; today's policy judges the call itself afterwards."""
+        if tool is None:
+            return Demand()
+        demand = self.workflow.demand(tool, arguments, self.run)
+        return Demand(roles=demand.roles, four_eyes=demand.four_eyes)
+
+    def _arguments(self, tool: Tool) -> Arguments:
+        """What it runs with: as it was started before, as a person changed it, or as asked for.
+
+        Raises ArgumentsError where today's schema does not take what the model wrote.
+        """
+        for known in (self.call.arguments, self.call.edited):
+            if known is not None:
+                return known
+        return tool.validate(self.run.tool_call(self.call.id).function.arguments)
+
+    def _as_asked(self) -> Arguments:
+        """The arguments as the model wrote them; none where they are no JSON object."""
+        try:
+            return parse_object(self.run.tool_call(self.call.id).function.arguments or "{}")
+        except ValueError:
+            return {}
+
+    def _rule(self, tool: Tool, arguments: Arguments, demand: Demand) -> str | None:
+        """The id of the rule by which a person allowed this beforehand, or None.
+
+        A rule holds for the schema and the demand under which it was made, and no other.
+        """
+        action = (tool.name, tool.schema_digest, terms_of(demand))
+        for rule in self.run.rules:
+            same = (rule.tool, rule.schema_digest, rule.terms) == action
+            if same and hold(rule.when, arguments):
+                return rule.id
         return None
-    arguments = _as_asked(run, call)
-    digest = action_digest(call.tool, arguments, tool.parameters if tool else {})
-    if call.accepted == digest:
+
+    def _why_not_again(self, tool: Tool, demand: Demand, rule: str | None) -> str | None:  # noqa: PLR0911 # a reason a line
+        """Why a call in doubt is not simply started again; None where it is."""
+        call = self.call
+        if not tool.repeatable:
+            return "the tool may not be repeated unasked"
+        if call.repeats != tool.repeats:
+            return "the tool could not be repeated so when it was started"
+        if self.run.tools.get(call.tool, tool.schema_digest) != tool.schema_digest:
+            return "the tool has another schema since"
+        if demand.ask == "always" and call.approval_id is None and rule is None:
+            return "the tool needs approval now"
+        if call.attempt >= self.workflow.limits.max_attempts:
+            return f"it was started {call.attempt} times"
+        if tool.key_ttl is not None and call.started_at is not None:
+            age = (self.now - call.started_at).total_seconds()
+            if not 0 <= age <= tool.key_ttl:  # below 0: the clock was set back, so nobody knows
+                return f"its key may be forgotten after {tool.key_ttl:g} s"
         return None
-    how = "has another schema than" if tool else "is gone from the workflow"
-    return ev.ApprovalRequested(
-        approval_id="",
-        approval_kind="changed",
-        call_id=call.id,
-        tool=call.tool,
-        arguments=arguments,
-        digest=digest,
-        reason=f"the tool {call.tool} {how} {'when' if tool else 'since'} the model asked for it",
-    )
 
+    def _ask(
+        self, kind: ApprovalKind, arguments: Arguments, demand: Demand, reason: str | None = None
+    ) -> ev.ApprovalRequested:
+        """The question to a person; its id is given when it is recorded."""
+        tool = self.workflow.tool(self.call.tool)
+        schema = tool.parameters if tool else {}
+        terms = demand.lasting() if kind == "in_doubt" else demand
+        return ev.ApprovalRequested(
+            approval_id="",
+            approval_kind=kind,
+            call_id=self.call.id,
+            tool=self.call.tool,
+            arguments=arguments,
+            digest=action_digest(self.call.tool, arguments, schema, demand.identity),
+            reason=reason,
+            demand=terms.model_copy(update={"ask": "always"}),
+            expires_at=self._after(terms.expires_in),
+            remind_at=self._after(demand.remind_every),
+            notify=tuple(one.name for one in self.workflow.notifiers),
+            form=tool.form.schema(arguments) if tool and tool.form else None,
+        )
 
-def _as_asked(run: Run, call: Call) -> Arguments:
-    """The arguments as the model wrote them; none where they are no JSON object."""
-    try:
-        return parse_object(run.tool_call(call.id).function.arguments or "{}")
-    except ValueError:
-        return {}
+    def _after(self, seconds: float | None) -> datetime | None:
+        return None if seconds is None else self.now + timedelta(seconds=seconds)
 
-
-def _intent(run: Run, call: Call, tool: Tool, arguments: Arguments, attempt: int) -> ev.ToolStarted:
-    return ev.ToolStarted(
-        call_id=call.id,
-        tool=call.tool,
-        arguments=arguments,
-        attempt=attempt,
-        idempotency_key=idempotency_key(run.id, call.id),
-        approval_id=call.approval_id,
-        repeats=tool.repeats,
-    )
+    def _intent(
+        self,
+        tool: Tool,
+        arguments: Arguments,
+        attempt: int,
+        *,
+        audit: str | None = None,
+        rule: str | None = None,
+    ) -> ev.ToolStarted:
+        return ev.ToolStarted(
+            call_id=self.call.id,
+            tool=tool.name,
+            arguments=arguments,
+            attempt=attempt,
+            idempotency_key=idempotency_key(self.run.id, self.call.id),
+            approval_id=self.call.approval_id or rule,
+            repeats=tool.repeats,
+            audit=audit,
+        )

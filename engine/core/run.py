@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from pydantic import JsonValue
+
+from engine.core.conditions import Conditions
+from engine.core.demand import Demand
 from engine.core.messages import Arguments, Message, ToolCall, ToolResult, Usage
 from engine.core.shape import Shape
 from engine.core.states import ApprovalKind, Repeats, State
@@ -34,6 +38,9 @@ class Call(Shape):
     doubtful: bool = False  # whether an attempt before the last one may have happened
     reconciled: bool = False  # looked up since its last start, in vain
     accepted: str | None = None  # the digest of the changed action that a person accepted
+    edited: Arguments | None = None  # by a person, in the place of the model's
+    edits: str | None = None  # how, in words
+    batch: bool = False  # granted, but waits for the turn's other approvals
 
     @property
     def in_doubt(self) -> bool:
@@ -44,8 +51,32 @@ class Call(Shape):
         )
 
 
+class Untold(Shape):
+    """A notifier that has not been told of an approval yet, and when it is tried again."""
+
+    notifier: str
+    attempt: int = 0
+    retry_at: datetime | None = None
+
+
+class StickyRule(Shape):
+    """What a person allowed beforehand, in this run; see StickyRuleAdded."""
+
+    id: str
+    tool: str
+    when: Conditions
+    schema_digest: str
+    terms: str
+    by: str
+    at: datetime
+
+
 class Approval(Shape):
-    """An open question to a person, bound to one exact action by `digest`."""
+    """An open question to a person, bound to one exact action by `digest`.
+
+    `words` are the model's own before the call. `grants` are the people who agreed so
+    far. Where one of them changed the arguments, `original` has them as they were.
+    """
 
     approval_id: str
     kind: ApprovalKind
@@ -55,23 +86,56 @@ class Approval(Shape):
     digest: str
     reason: str | None = None
     requested_at: datetime
+    words: str | None = None
+    demand: Demand = Demand()
+    expires_at: datetime | None = None
+    remind_at: datetime | None = None
+    grants: tuple[str, ...] = ()
+    original: Arguments | None = None
+    form: dict[str, JsonValue] | None = None
+    notify: tuple[str, ...] = ()
+    untold: tuple[Untold, ...] = ()
 
 
 class PendingApproval(Approval):
-    """An open approval, with the run that waits for it."""
+    """An open approval, with the run that waits for it.
+
+    `started_by` is whose run it is, `unread` how many messages came that the model has
+    not seen yet.
+    """
 
     run_id: str
     workflow: str
+    started_by: str | None = None
+    unread: int = 0
+
+
+def pending_of(run: "Checkpoint", approval: Approval) -> PendingApproval:
+    """An open approval of a run, with what there is to know of the run."""
+    return PendingApproval.model_construct(
+        **dict(approval),
+        run_id=run.id,
+        workflow=run.workflow,
+        started_by=run.by,
+        unread=run.unread,
+    )
 
 
 class Verdict(Shape):
-    """What a person said about one approval."""
+    """What a person said about one approval; "expired" where nobody did.
+
+    `said` is what the model reads of it, `arguments` what the person changed them to.
+    """
 
     approval_id: str
     call_id: str
-    verdict: Literal["granted", "denied", "answered"]
+    verdict: Literal["granted", "denied", "answered", "expired"]
     by: str
     at: datetime
+    digest: str = ""
+    said: str | None = None
+    note: str | None = None
+    arguments: Arguments | None = None
 
 
 class Checkpoint(Shape):
@@ -94,6 +158,9 @@ class Checkpoint(Shape):
     failure: str | None = None
     retry_at: datetime | None = None
     asked: int = 0
+    ruled: int = 0
+    rules: tuple[StickyRule, ...] = ()
+    unread: int = 0
     calls: tuple[Call, ...] = ()
     approvals: tuple[Approval, ...] = ()
 
@@ -101,12 +168,15 @@ class Checkpoint(Shape):
 class Run(Checkpoint):
     """The whole run: its checkpoint, its transcript, and the results of the open turn.
 
+    `inbox` are messages that came in the midst of a turn; the model sees them at its next.
+
     `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
     are the digests of the workflow that it runs under.
     """
 
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
+    inbox: tuple[Message, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     tools: Mapping[str, str] = {}

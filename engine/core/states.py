@@ -15,7 +15,7 @@ class State(StrEnum):
 
 
 # What a run in AwaitingApproval waits for.
-ApprovalKind = Literal["tool_call", "in_doubt", "changed"]
+ApprovalKind = Literal["tool_call", "in_doubt", "changed", "question"]
 # Why a call that may have happened may be made again without asking.
 Repeats = Literal["read_only", "idempotent", "transactional"]
 
@@ -35,6 +35,9 @@ def _loops(state: State, *triggers: str) -> tuple[Transition, ...]:
 _MODEL, _TOOLS, _APPROVAL = State.AwaitingModel, State.DispatchingTools, State.AwaitingApproval
 
 _OUTCOMES = ("tool_returned", "tool_failed", "tool_not_executed", "tool_interrupted")
+_CALLS = ("tool_started", *_OUTCOMES, "reconcile_failed")
+_VERDICTS = ("approval_granted", "approval_denied", "approval_answered", "approval_expired")
+_NOTICES = ("approval_reminded", "approval_notified", "notification_failed")
 
 ACTIVE: tuple[State, ...] = (_MODEL, _TOOLS, _APPROVAL)
 ENDED: tuple[State, ...] = (State.Done, State.Aborted)
@@ -43,18 +46,16 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("run_started", None, _MODEL),
     Transition("tools_requested", _MODEL, _TOOLS),
     Transition("model_answered", _MODEL, State.Done),
-    *_loops(_MODEL, "model_failed", "context_compacted", "workflow_changed"),
-    *_loops(_TOOLS, "tool_started", *_OUTCOMES, "reconcile_failed"),
+    *_loops(_MODEL, "answer_superseded", "model_failed", "context_compacted", "workflow_changed"),
+    *_loops(_TOOLS, *_CALLS),
     Transition("tools_settled", _TOOLS, _MODEL),
     Transition("approval_requested", _TOOLS, _APPROVAL),
     Transition("approval_requested", _MODEL, _APPROVAL),
-    *_loops(_APPROVAL, "approval_requested"),
-    *_loops(
-        _APPROVAL, "approval_granted", "approval_denied", "approval_answered", "approval_expired"
-    ),
+    *_loops(_APPROVAL, "approval_requested", *_VERDICTS, *_NOTICES, "sticky_rule_added"),
+    *_loops(_APPROVAL, *_CALLS),  # of the turn's other calls, while some wait for a person
     Transition("approvals_settled", _APPROVAL, _TOOLS),
     Transition("limits_raised", _APPROVAL, _MODEL),
-    *(row for state in ACTIVE for row in _loops(state, "message_received")),
+    *(row for state in ACTIVE for row in _loops(state, "message_received", "sticky_rule_revoked")),
     Transition("message_received", State.Done, _MODEL),
     *(Transition("run_aborted", state, State.Aborted) for state in ACTIVE),
     *_loops(State.Aborted, *_OUTCOMES),  # of calls that were in flight when the run was given up

@@ -10,9 +10,10 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from engine.core.context import wants_context
+from engine.core.policy import Policy
 from engine.core.schema import ModelArguments
 from engine.core.strict import null_means_absent
-from engine.core.workflow import ApprovalPolicy, Reconciler, Tool
+from engine.core.workflow import Reconciler, Tool
 from engine.errors import DefinitionError
 
 Function = Callable[..., object]
@@ -34,7 +35,7 @@ def tool(
     read_only: bool = False,
     destructive: bool = True,
     idempotent: bool = False,
-    approval: ApprovalPolicy | None = None,
+    approval: Policy | None = None,
     reconcile: Reconciler | None = None,
     key_ttl: float | None = None,
     transactional: bool = False,
@@ -48,7 +49,7 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
     read_only: bool = False,
     destructive: bool = True,
     idempotent: bool = False,
-    approval: ApprovalPolicy | None = None,
+    approval: Policy | None = None,
     reconcile: Reconciler | None = None,
     key_ttl: float | None = None,
     transactional: bool = False,

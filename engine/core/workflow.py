@@ -4,20 +4,24 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal, Protocol
+from functools import cached_property, reduce
+from typing import Protocol
 
 from pydantic import JsonValue, ValidationError
 
 from engine.core.canonical import action_digest, digest
 from engine.core.context import context_parameter
-from engine.core.messages import Message, Usage
+from engine.core.demand import Demand
+from engine.core.forms import Form
+from engine.core.messages import Arguments, Message, Usage
+from engine.core.notices import Notifier
+from engine.core.policy import Policy, declared, demanded, fault_of
+from engine.core.run import Run
 from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
 from engine.core.states import Repeats
 from engine.errors import DefinitionError
 
-ApprovalPolicy = Literal["always", "never"]
 Reconciler = Callable[[str, Mapping[str, JsonValue]], object]
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
@@ -69,24 +73,23 @@ class Tool:
     read_only: bool = False
     destructive: bool = True
     idempotent: bool = False
-    approval: ApprovalPolicy | None = None
+    approval: Policy | None = None
     reconcile: Reconciler | None = None
     key_ttl: float | None = None
     transactional: bool = False
+    form: Form | None = None
     validator: Validator | None = None
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, what no model or approver could make sense of."""
         if not isinstance(self.name, str) or not _TOOL_NAME.fullmatch(self.name):
             raise DefinitionError(f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -")
-        if self.approval not in (None, "always", "never"):
-            raise DefinitionError(
-                f'tool {self.name}: approval is "always" or "never", not {self.approval!r}'
-            )
+        if fault := fault_of(self.approval):
+            raise DefinitionError(f"tool {self.name}: {fault}")
         if self.validator is None:
             object.__setattr__(self, "validator", SchemaArguments(self.name, self.parameters))
         try:
-            self.digest({})
+            self.digest({}, Demand())
         except ValueError as error:
             raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
         if fault := self._fault():
@@ -116,11 +119,6 @@ class Tool:
         return digest(dict(self.parameters))[:16]
 
     @property
-    def needs_approval(self) -> bool:
-        """Whether a person is asked before each call."""
-        return (self.approval or ("never" if self.read_only else "always")) == "always"
-
-    @property
     def repeats(self) -> Repeats | None:
         """Why a call that may have happened may be made again without asking; None: it may not."""
         if self.read_only:
@@ -145,9 +143,9 @@ class Tool:
         """The keyword arguments for `function` that validated `arguments` stand for."""
         return self._validator.bind(arguments)
 
-    def digest(self, arguments: Mapping[str, JsonValue]) -> str:
-        """The digest of the exact action: this tool, these arguments, this schema."""
-        return action_digest(self.name, arguments, self.parameters)
+    def digest(self, arguments: Mapping[str, JsonValue], demand: Demand) -> str:
+        """The digest of the exact action: this tool, these arguments, this schema, this demand."""
+        return action_digest(self.name, arguments, self.parameters, demand.identity)
 
     @property
     def _validator(self) -> Validator:
@@ -195,7 +193,9 @@ class ModelClient(Protocol):
 class Workflow:
     """Instructions, tools and bounds under a name.
 
-    `model` is the workflow's own model, used where the engine is given none.
+    `approval` is the policy for all its tools; where a tool has its own, the stricter of
+    both holds. `notifiers` are told when a run waits for a person. `model` is the
+    workflow's own model, used where the engine is given none.
     """
 
     name: str
@@ -203,6 +203,8 @@ class Workflow:
     tools: Sequence[Tool] = ()
     limits: Limits = field(default_factory=Limits)
     model: ModelClient | None = None
+    approval: Policy | None = None
+    notifiers: Sequence[Notifier] = ()
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, a bad name, something that is no tool, a name twice."""
@@ -210,7 +212,13 @@ class Workflow:
             raise DefinitionError(
                 f"workflow {self.name!r}: a name is 1 to 64 letters, digits, _, . or -"
             )
+        if fault := fault_of(self.approval):
+            raise DefinitionError(f"workflow {self.name}: {fault}")
         object.__setattr__(self, "tools", tuple(self.tools))
+        object.__setattr__(self, "notifiers", tuple(self.notifiers))
+        names = [one.name for one in self.notifiers]
+        if len(set(names)) < len(names):
+            raise DefinitionError(f"workflow {self.name}: two notifiers have one name: {names}")
         seen: set[str] = set()
         for tool in self.tools:
             if not isinstance(tool, Tool):
@@ -229,21 +237,37 @@ class Workflow:
                 "name": tool.name,
                 "description": tool.description,
                 "schema": tool.schema_digest,
-                "approval": tool.needs_approval,
+                "approval": declared(tool.approval),
                 "hints": [tool.read_only, tool.destructive, tool.idempotent, tool.transactional],
                 "key_ttl": tool.key_ttl,
             }
             for tool in self.tools
         ]
-        limits = dict(self.limits)
-        return digest(
-            {"name": self.name, "instructions": self.instructions, "tools": tools, **limits}
-        )[:16]
+        whole: dict[str, JsonValue] = {
+            "name": self.name,
+            "instructions": self.instructions,
+            "tools": tools,
+            "approval": declared(self.approval),
+            **dict(self.limits),
+        }
+        return digest(whole)[:16]
 
     @cached_property
     def schemas(self) -> dict[str, str]:
         """The digest of each tool's schema, by the tool's name."""
         return {tool.name: tool.schema_digest for tool in self.tools}
+
+    def demand(self, tool: Tool, arguments: Arguments, run: Run) -> Demand:
+        """What has to be met before that call may run: the stricter of both policies.
+
+        Where neither says anything, a person is asked, unless the tool only reads.
+        """
+        policies = [(tool.approval, f"tool {tool.name}"), (self.approval, f"workflow {self.name}")]
+        said = [demanded(policy, at, tool.name, arguments, run) for policy, at in policies]
+        demands = [one for one in said if one is not None]
+        if not demands:
+            return Demand(ask="never" if tool.read_only else "always")
+        return reduce(Demand.stricter, demands)
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or None."""

@@ -32,7 +32,7 @@ class Draft:
 
     `lines` are the transitions that the log has not been told yet; the newest
     `len(staged)` of them are not durable yet either. `outcomes` are those of the
-    staged events that tell what happened outside.
+    staged events that tell what happened outside, with how many messages there were then.
     """
 
     run: Run | None = None
@@ -40,7 +40,7 @@ class Draft:
     lease: Lease = field(default_factory=Lease)
     staged: list[Entry] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    outcomes: list[Event] = field(default_factory=list)
+    outcomes: list[tuple[Event, int]] = field(default_factory=list)
 
     @property
     def live(self) -> Run:
@@ -68,8 +68,9 @@ class Draft:
 
     def report(self, outcome: Event, now: datetime) -> None:
         """Record what happened outside, which must be kept whatever else becomes of the run."""
+        seen = len(self.live.messages)
         self.record((outcome,), now)
-        self.outcomes.append(outcome)
+        self.outcomes.append((outcome, seen))
 
     def copy(self) -> Self:
         """The run as it now is, for `become`."""

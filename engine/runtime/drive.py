@@ -9,14 +9,15 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Park, Reconcile, Record
-from engine.core.machine import legal_triggers
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
 from engine.core.workflow import ModelClient, Tool, Workflow
 from engine.errors import ConflictError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
+from engine.runtime.late import on_top
 from engine.runtime.load import load
+from engine.runtime.notify import tell
 from engine.runtime.perform import call_model
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
@@ -46,31 +47,43 @@ class Driver:
         """
         while not self.stopping.is_set():
             effect = decide(draft.live, self.workflow, self.clock.now())
-            match effect:
-                case Record(events):
-                    draft.record(events, self.clock.now())
-                case CallModel():
-                    await self._call_model(draft, effect)
-                case CallTools(intents):
-                    epoch = draft.lease.epoch
-                    stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
-                    draft.record(stamped, self.clock.now())
-                    if await self._commit(draft):
-                        await self._each(draft, stamped, self._call_tool)
-                case Reconcile(starts):
-                    if await self._still_ours(draft):
-                        await self._each(draft, starts, self._reconcile)
-                case Park(until):
-                    if await self._commit(draft):
-                        return until
-                case other:
-                    assert_never(other)
+            if not isinstance(effect, Park):
+                await self._perform(draft, effect)
+            elif await self._commit(draft):
+                return effect.until
         await self._commit(draft)
         return None
 
     async def settle(self, draft: Draft) -> None:
         """Nothing; the store knows up to where the log has the run's lines."""
         await settle_log(draft, self.store, self.telemetry)
+
+    async def _perform(
+        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | Record
+    ) -> None:
+        match effect:
+            case Record(events):
+                draft.record(events, self.clock.now())
+            case CallModel():
+                await self._call_model(draft, effect)
+            case CallTools(intents):
+                epoch = draft.lease.epoch
+                stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
+                draft.record(stamped, self.clock.now())
+                if await self._commit(draft):
+                    await self._each(draft, stamped, self._call_tool)
+            case Reconcile(starts):
+                if await self._still_ours(draft):
+                    await self._each(draft, starts, self._reconcile)
+            case Notify(untold):
+                if await self._still_ours(draft):
+                    await self._notify(draft, untold)
+            case other:
+                assert_never(other)
+
+    async def _notify(self, draft: Draft, untold: tuple[tuple[str, str], ...]) -> None:
+        for event in await tell(draft.live, self.workflow, untold, self.clock.now):
+            draft.report(event, self.clock.now())
 
     async def _call_model(self, draft: Draft, effect: CallModel) -> None:
         if not await self._still_ours(draft):
@@ -180,9 +193,9 @@ class Driver:
             )
         outcomes = tuple(draft.outcomes)
         draft.become(fresh)
-        for outcome in outcomes:
-            if outcome.kind in legal_triggers(draft.live.state):
-                draft.report(outcome, self.clock.now())
+        for outcome, seen in outcomes:
+            if (late := on_top(draft.live, outcome, seen)) is not None:
+                draft.report(late, self.clock.now())
 
 
 class _ToolRaisedError(Exception):

@@ -1,12 +1,14 @@
 """Takes runs up: what people ask of them, and driving them on, one driver at a time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from weakref import WeakValueDictionary
 
 from engine.core.accept import accept
+from engine.core.approvers import Authority
 from engine.core.commands import Abort, Command, Start
+from engine.core.deadlines import overdue
 from engine.core.ready import ready_at
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, Workflow
@@ -14,11 +16,13 @@ from engine.errors import (
     ConflictError,
     CorruptRunError,
     DefinitionError,
+    NotAllowedError,
     RunBusy,
     UnknownRunError,
     UnknownWorkflowError,
 )
 from engine.ports import Clock, Head, Lease, Store, Transactional
+from engine.runtime.acting import require_no_tool
 from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.drive import Driver
@@ -30,17 +34,22 @@ from engine.runtime.telemetry import Telemetry
 class Host:
     """The runs of a store, with the workflows and the model that move them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 # what runs are moved with
         self,
         store: Store,
         telemetry: Telemetry,
         clock: Clock,
         workflows: Mapping[str, Workflow],
         model: ModelClient | None,
+        authority: Callable[[], Authority],
     ) -> None:
-        """Take what there is to work with; `model` serves every workflow, if it is given."""
+        """Take what there is to work with; `model` serves every workflow, if it is given.
+
+        `authority` says, each time that somebody decides, who may.
+        """
         self.store, self.clock = store, clock
         self._telemetry, self._workflows, self._model = telemetry, workflows, model
+        self._authority = authority
         self._leases = Leases(store, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -66,9 +75,12 @@ class Host:
         """The run, driven on; RunBusy where somebody else drives it, unless we `wait` for them."""
         return await self._resume(await self.load(run_id), wait=wait)
 
-    async def tell(self, run_id: str, command: Command) -> Run:
-        """The run, after a command was taken and the run driven on, here or by who drives it."""
-        return await self._go_on(await self._take(run_id, command))
+    async def tell(self, run_id: str, *commands: Command) -> Run:
+        """The run, after commands were taken, all or none, and it was driven on.
+
+        That is done here, or by who drives it already.
+        """
+        return await self._go_on(await self._take(run_id, commands))
 
     async def take_up(self, head: Head, stopping: asyncio.Event) -> datetime | None:
         """Until when the run waits, once it is driven that far; see `Driver.drive`.
@@ -144,18 +156,37 @@ class Host:
         await commit(draft, self.store, self._telemetry)
         return draft
 
-    async def _take(self, run_id: str, command: Command) -> Draft:
-        """The run with what follows from a command, durable; re-read where somebody was faster."""
+    async def _take(self, run_id: str, commands: Sequence[Command]) -> Draft:
+        """The run with what follows from commands, durable; re-read where somebody was faster."""
         while True:
             draft = await self.load(run_id)
-            if not isinstance(command, Abort):
-                self.driver(draft.live.workflow)  # what could not be driven on is not taken
-            draft.record(accept(draft.run, None, command), self.clock.now())
             try:
+                await self._expire(draft)
+                for command in commands:
+                    self._record(draft, command)
                 await commit(draft, self.store, self._telemetry)
             except ConflictError:
                 continue
             return draft
+
+    async def _expire(self, draft: Draft) -> None:
+        """Nothing; what fell due has come to pass, whatever becomes of the command."""
+        if due := overdue(draft.live, self.clock.now()):
+            draft.record(due, self.clock.now())
+            await commit(draft, self.store, self._telemetry)
+
+    def _record(self, draft: Draft, command: Command) -> None:
+        run = draft.live
+        workflow = self._workflows.get(run.workflow)
+        try:
+            require_no_tool(command)
+            if not isinstance(command, Abort):
+                self.driver(run.workflow)  # what could not be driven on is not taken
+            events = accept(run, workflow, command, self._authority())
+        except NotAllowedError as error:
+            self._telemetry.refuse(run, command, error, self.clock.now())
+            raise
+        draft.record(events, self.clock.now())
 
     async def _resume(self, draft: Draft, *, wait: bool) -> Run:
         run_id = draft.live.id

@@ -6,13 +6,16 @@ structlog or logging.
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import orjson
 
 from engine.codec.events import from_ticks
-from engine.errors import BadInputError
+from engine.core.commands import Command
+from engine.core.run import Run
+from engine.errors import BadInputError, EngineError
 from engine.ports import Logger
 from engine.runtime.draft import Line
 from engine.runtime.logfile import LogFile
@@ -57,6 +60,24 @@ class Telemetry:
         for logger in self._loggers:
             logger.info("transition", **fields)
         self._told[line.run_id] = line.entry.seq
+
+    def refuse(self, run: Run, command: Command, error: EngineError, at: datetime) -> None:
+        """Nothing; tells that somebody was not allowed to decide. The journal has no part in it."""
+        fields = {
+            "schema": SCHEMA,
+            "run_id": run.id,
+            "workflow": run.workflow,
+            "at": at.isoformat(timespec="microseconds"),
+            "command": type(command).__name__.lower(),
+            "data": {**command.model_dump(mode="json"), "why": str(error)},
+        }
+        if not self._loggers:
+            _LOG.warning("run %s: %s", run.id, error)
+        try:
+            for logger in self._loggers:
+                logger.info("refused", **fields)
+        except Exception as failed:  # noqa: BLE001 # an application's logger may raise anything
+            _LOG.warning("the log cannot be written: %s", failed)
 
     def forget(self, run_id: str) -> None:
         """Nothing; the store knows now what was told of the run."""

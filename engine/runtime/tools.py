@@ -13,6 +13,7 @@ from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.context import ToolContext, Transaction
 from engine.core.workflow import Tool
 from engine.errors import DefinitionError, NotExecuted
+from engine.runtime.acting import acting
 from engine.runtime.backoff import retry_at
 from engine.runtime.doubt import leaves_doubt
 from engine.runtime.threads import in_own_thread
@@ -25,7 +26,8 @@ async def call_tool(
 ) -> Outcome:
     """What came of running the tool once."""
     try:
-        value = await _run(run_id, tool.function, **_bound(tool, intent, run_id, None))
+        with acting(tool.name):
+            value = await _run(run_id, tool.function, **_bound(tool, intent, run_id, None))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a tool raises is for the model, or a person, to read
@@ -39,7 +41,8 @@ def call_in_transaction(
     tool: Tool, intent: ev.ToolStarted, run_id: str, transaction: Transaction
 ) -> ev.ToolReturned:
     """What a transactional tool returned; what it raises is raised here."""
-    value = _in_thread(tool.function, (), _bound(tool, intent, run_id, transaction))
+    with acting(tool.name):
+        value = _in_thread(tool.function, (), _bound(tool, intent, run_id, transaction))
     return _returned(intent, value)
 
 
@@ -48,7 +51,8 @@ async def reconcile(
 ) -> ev.ToolReturned | ev.ToolNotExecuted | ev.ReconcileFailed:
     """What the tool's own look-up says of a start whose result was lost."""
     try:
-        found = await _run(run_id, _look_up(tool), start.idempotency_key, start.arguments)
+        with acting(tool.name):
+            found = await _run(run_id, _look_up(tool), start.idempotency_key, start.arguments)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an author's look-up may raise anything

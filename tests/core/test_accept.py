@@ -4,6 +4,7 @@ import pytest
 
 from engine.core import events as ev
 from engine.core.commands import Abort, Answer, Approve, Deny, Start
+from engine.core.demand import Demand
 from engine.core.messages import Message
 from engine.errors import (
     AmbiguousCallError,
@@ -52,7 +53,7 @@ def test_one_of_several_must_be_named() -> None:
 
 def test_a_denial_carries_its_reason() -> None:
     denial = ev.ApprovalDenied(
-        approval_id="approval_1",
+        approval_id="r1.1",
         call_id="call_1_1",
         digest=request(1).digest,
         by="ann",
@@ -70,8 +71,8 @@ def test_a_denial_carries_its_reason() -> None:
             UnknownCallError,
             "it waits for: call_1_1",
         ),
-        ((*TWO, grant()), Approve(call_id="call_1_1", by="ann"), UnknownCallError, "call_1_2"),
-        ((*WAITING, grant()), Approve(by="ann"), RefusedError, "waits for no verdict"),
+        ((*TWO, grant()), Approve(call_id="call_1_1", by="bob"), UnknownCallError, "call_1_2"),
+        ((*WAITING, grant()), Approve(by="bob"), RefusedError, "waits for no verdict"),
         (DONE, Approve(by="ann"), RefusedError, "is Done"),
         (DONE, Deny(by="ann"), RefusedError, "is Done"),
         (DONE, Abort(by="ann"), RefusedError, "is Done already"),
@@ -98,7 +99,7 @@ def test_an_abort_keeps_what_was_found() -> None:
 def test_a_verdict_on_what_was_seen_holds_for_nothing_else() -> None:
     more = {**PAID, "amount": 999.0}
     two = (STARTED, asks(PAY, PAY), request(1))
-    parked = given(*two, request(2, "call_1_2", arguments=more, digest=pay.digest(more)))
+    parked = given(*two, request(2, "call_1_2", arguments=more, digest=pay.digest(more, Demand())))
     assert parked.run is not None
     first, second = parked.run.approvals
     for seen in (first.digest, first.digest[:8]):

@@ -6,6 +6,7 @@ import pytest
 
 from engine.core import events as ev
 from engine.core.canonical import idempotency_key
+from engine.core.demand import Demand
 from engine.core.effects import CallModel, CallTools, Park, Record
 from engine.core.messages import Arguments, Message
 from engine.core.tools import tool
@@ -31,18 +32,21 @@ def intent(call_id: str, name: str, arguments: Arguments, **more: object) -> ev.
 
 def request(number: int, call_id: str = "call_1_1", **more: object) -> ev.ApprovalRequested:
     fields = {
-        "approval_id": f"approval_{number}",
+        "approval_id": f"r1.{number}",
         "call_id": call_id,
         "tool": "pay",
         "arguments": PAID,
-        "digest": pay.digest(PAID),
+        "digest": pay.digest(PAID, Demand()),
     }
     return ev.ApprovalRequested.model_validate(fields | more)
 
 
 def grant(call_id: str = "call_1_1", digest: str | None = None) -> ev.ApprovalGranted:
     return ev.ApprovalGranted(
-        approval_id="approval_1", call_id=call_id, digest=digest or pay.digest(PAID), by="ann"
+        approval_id="r1.1",
+        call_id=call_id,
+        digest=digest or pay.digest(PAID, Demand()),
+        by="ann",
     )
 
 
@@ -63,7 +67,8 @@ def test_a_changing_tool_needs_a_person_and_shows_its_final_arguments() -> None:
 
 
 def test_an_ungated_call_does_not_wait_for_a_gated_one() -> None:
-    given(STARTED, asks(PAY, LOOK)).decides(
+    given(STARTED, asks(PAY, LOOK)).decides(Record((request(1),)))
+    given(STARTED, asks(PAY, LOOK), request(1)).decides(
         CallTools((intent("call_1_2", "look", {"order": "1"}),))
     )
 
@@ -109,7 +114,7 @@ def test_the_last_verdict_settles_the_approvals() -> None:
 
 def test_a_granted_call_runs_under_its_approval() -> None:
     settled = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled())
-    settled.decides(CallTools((intent("call_1_1", "pay", PAID, approval_id="approval_1"),)))
+    settled.decides(CallTools((intent("call_1_1", "pay", PAID, approval_id="r1.1"),)))
 
 
 def test_a_grant_of_another_action_is_asked_again() -> None:
@@ -128,21 +133,19 @@ def test_a_tool_whose_schema_changed_is_asked_again() -> None:
     arguments: Arguments = {**PAID, "currency": "EUR"}
     reason = "the tool pay has another schema than when the model asked for it"
     asked: Arguments = {"order": "1"}
-    today = changed.digest(asked)
+    today = changed.digest(asked, Demand())
     question = request(2, approval_kind="changed", arguments=asked, digest=today, reason=reason)
     settled.under(workflow).decides(Record((question,)))
-    accepted = ev.ApprovalGranted(
-        approval_id="approval_2", call_id="call_1_1", digest=today, by="ann"
-    )
+    accepted = ev.ApprovalGranted(approval_id="r1.2", call_id="call_1_1", digest=today, by="ann")
     path = (STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled(), question, accepted)
     given(*path, ev.ApprovalsSettled()).under(workflow).decides(
-        Record((request(3, arguments=arguments, digest=changed.digest(arguments)),))
+        Record((request(3, arguments=arguments, digest=changed.digest(arguments, Demand())),))
     )
 
 
 def test_a_denied_call_never_runs() -> None:
     denial = ev.ApprovalDenied(
-        approval_id="approval_1", call_id="call_1_1", digest="0" * 64, by="ann", reason="too much"
+        approval_id="r1.1", call_id="call_1_1", digest="0" * 64, by="ann", reason="too much"
     )
     denied = given(STARTED, asks(PAY), request(1), denial, ev.ApprovalsSettled())
     denied.decides(Record((ev.ToolsSettled(),)))
@@ -173,7 +176,7 @@ def test_a_lost_result_of_a_read_only_tool_is_fetched_again_under_the_same_key()
 
 
 def test_a_lost_result_of_a_changing_tool_is_never_repeated_silently() -> None:
-    started = intent("call_1_1", "pay", PAID, approval_id="approval_1")
+    started = intent("call_1_1", "pay", PAID, approval_id="r1.1")
     lost = given(STARTED, asks(PAY), request(1), grant(), ev.ApprovalsSettled(), started)
     reason = "its driver stopped while it ran; the tool may not be repeated unasked"
     lost.decides(Record((request(2, approval_kind="in_doubt", reason=reason),)))

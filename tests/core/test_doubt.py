@@ -9,6 +9,7 @@ from engine.core import events as ev
 from engine.core.canonical import idempotency_key
 from engine.core.commands import AcceptChanges, Answer, Approve, Deny
 from engine.core.context import ToolContext
+from engine.core.demand import Demand
 from engine.core.effects import CallTools, Effect, Park, Reconcile, Record
 from engine.core.tools import tool
 from engine.core.workflow import Tool, Workflow
@@ -121,11 +122,11 @@ def test_what_did_not_happen_is_tried_later_and_not_for_ever() -> None:
 def test_a_repeat_that_did_nothing_leaves_the_first_attempt_in_doubt() -> None:
     """A person had it run again; that attempt says nothing about the one before it."""
     broken = under(DEFAULT, *broken_off())
-    request = asked(broken.effect()).model_copy(update={"approval_id": "approval_1"})
+    request = asked(broken.effect()).model_copy(update={"approval_id": "r1.1"})
     granted = ev.ApprovalGranted(
-        approval_id="approval_1", call_id="call_1_1", digest=request.digest, by="ann"
+        approval_id="r1.1", call_id="call_1_1", digest=request.digest, by="ann"
     )
-    again = started(2).model_copy(update={"approval_id": "approval_1"})
+    again = started(2).model_copy(update={"approval_id": "r1.1"})
     refused = ev.ToolNotExecuted(call_id="call_1_1", error="closed", retry_at=NOON)
     journal = (*broken_off(), request, granted, ev.ApprovalsSettled(), again, refused)
     second = asked(under(DEFAULT, *journal).effect())
@@ -206,22 +207,20 @@ def in_doubt(sender: Tool = DEFAULT) -> tuple[ev.Event, ...]:
 
 def test_a_person_says_run_it_again() -> None:
     parked = under(DEFAULT, *in_doubt())
-    digest = DEFAULT.digest({"order": "1"})
-    granted = ev.ApprovalGranted(
-        approval_id="approval_1", call_id="call_1_1", digest=digest, by="ann"
-    )
+    digest = DEFAULT.digest({"order": "1"}, Demand())
+    granted = ev.ApprovalGranted(approval_id="r1.1", call_id="call_1_1", digest=digest, by="ann")
     parked.refuses(Approve(by="ann"), RefusedError, "not known whether send happened")
     parked.accepts(Approve(by="ann", retry=True), granted)
-    again = started(attempt=2).model_copy(update={"approval_id": "approval_1"})
+    again = started(attempt=2).model_copy(update={"approval_id": "r1.1"})
     under(DEFAULT, *in_doubt(), granted, ev.ApprovalsSettled()).decides(CallTools((again,)))
 
 
 def test_a_person_says_what_came_of_it() -> None:
     parked = under(DEFAULT, *in_doubt())
     answered = ev.ApprovalAnswered(
-        approval_id="approval_1",
+        approval_id="r1.1",
         call_id="call_1_1",
-        digest=DEFAULT.digest({"order": "1"}),
+        digest=DEFAULT.digest({"order": "1"}, Demand()),
         by="ann",
         content="sent",
     )
@@ -235,9 +234,9 @@ def test_a_person_says_what_came_of_it() -> None:
 def test_a_person_gives_up_on_it() -> None:
     parked = under(DEFAULT, *in_doubt())
     denied = ev.ApprovalDenied(
-        approval_id="approval_1",
+        approval_id="r1.1",
         call_id="call_1_1",
-        digest=DEFAULT.digest({"order": "1"}),
+        digest=DEFAULT.digest({"order": "1"}, Demand()),
         by="ann",
         reason="too late",
     )
@@ -270,7 +269,7 @@ def test_a_tool_that_changed_since_it_was_asked_for_waits_for_a_person() -> None
     parked = under(DEFAULT, request).under(today)
     parked.refuses(Approve(by="ann"), RefusedError, "accept the changes")
     accepted = ev.ApprovalGranted(
-        approval_id="approval_1", call_id="call_1_1", digest=request.digest, by="ann"
+        approval_id="r1.1", call_id="call_1_1", digest=request.digest, by="ann"
     )
     parked.accepts(AcceptChanges(by="ann"), accepted)
     goes_on = under(DEFAULT, request, accepted, ev.ApprovalsSettled()).under(today)
@@ -282,7 +281,7 @@ def test_a_tool_that_is_gone_waits_for_a_person_and_is_then_refused() -> None:
     request = asked(under(DEFAULT).under(today).effect())
     assert request.reason == "the tool send is gone from the workflow since the model asked for it"
     accepted = ev.ApprovalGranted(
-        approval_id="approval_1", call_id="call_1_1", digest=request.digest, by="ann"
+        approval_id="r1.1", call_id="call_1_1", digest=request.digest, by="ann"
     )
     words = "There is no tool 'send'. The tools are: none."
     under(DEFAULT, request, accepted, ev.ApprovalsSettled()).under(today).decides(

@@ -10,6 +10,15 @@ from pydantic import BaseModel, Field
 
 from engine import BadInputError, Limits, Tool, Workflow, tool
 from engine.core.schema import ArgumentsError
+from tests.spec import STARTED, given
+
+
+def asks_first(one: Tool) -> bool:
+    """Whether a person is asked before a call of it, where its workflow says nothing."""
+    workflow = Workflow(name="any", instructions="", tools=(one,))
+    run = given(STARTED).run
+    assert run is not None
+    return workflow.demand(one, {}, run).ask == "always"
 
 
 class Colour(Enum):
@@ -94,7 +103,7 @@ def test_parameters_may_have_any_name() -> None:
 
 def test_the_safe_default_asks_and_never_repeats() -> None:
     bare = Tool(name="t", description="", parameters={"type": "object"}, function=print)
-    assert (bare.needs_approval, bare.repeatable, bare.destructive) == (True, False, True)
+    assert (asks_first(bare), bare.repeatable, bare.destructive) == (True, False, True)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_the_safe_default_asks_and_never_repeats() -> None:
 )
 def test_hints_loosen_only_what_they_say(hints: dict[str, Any], asks: bool, repeats: bool) -> None:
     made = tool(**hints)(print_nothing)
-    assert (made.needs_approval, made.repeatable) == (asks, repeats)
+    assert (asks_first(made), made.repeatable) == (asks, repeats)
 
 
 def test_an_explicit_schema_is_enforced() -> None:
@@ -162,7 +171,7 @@ def _unknown(x: "NoSuchType") -> None:  # type: ignore[name-defined] # noqa: F82
         (lambda: tool(_star), "x cannot be given by name"),
         (lambda: tool(_unknown), "NoSuchType"),
         (lambda: tool(name="two words")(print_nothing), "two words"),
-        (lambda: tool(approval="sometimes")(print_nothing), "sometimes"),  # type: ignore[call-overload] # wrong on purpose
+        (lambda: tool(approval="sometimes")(print_nothing), "sometimes"),  # type: ignore[arg-type] # wrong on purpose
         (
             lambda: Tool(name="t", description="", parameters={"type": "array"}, function=print),
             "type object",

@@ -13,7 +13,7 @@ from engine.core.accept import accept
 from engine.core.canonical import parse_object
 from engine.core.commands import Abort, Answer, Approve, Command, Deny
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
 from engine.core.evolve import fold
 from engine.core.messages import Message, Usage
 from engine.core.run import Run
@@ -103,6 +103,8 @@ def _next(data: st.DataObject, run: Run) -> list[ev.Event]:
             return [_looked_up(data, start) for start in effect.starts]
         case Record(events):
             return list(events)
+        case Notify():
+            raise AssertionError("there is nobody to tell")
         case Park():
             return list(_person_says(data, run))
 

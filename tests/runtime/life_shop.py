@@ -20,6 +20,7 @@ from engine import (
 )
 from engine.codec.events import decode_event
 from engine.core import events as ev
+from engine.core.demand import Demand
 from engine.ports import Entry, Store
 
 _T = TypeVar("_T")
@@ -166,7 +167,7 @@ class Shop:
             for one in events
             if isinstance(one, ev.ApprovalGranted) and one.call_id == context.call_id
         }
-        if used.name in GATED and used.digest(arguments) not in granted:
+        if used.name in GATED and used.digest(arguments, Demand()) not in granted:
             self.faults.append(f"{place} began without a grant for exactly this")
 
 

@@ -9,7 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from engine.core import judge
 from engine.core.canonical import idempotency_key
-from engine.core.workflow import Tool
+from engine.core.demand import Demand
+from engine.core.workflow import Workflow
 from engine.ports import Lease
 from engine.runtime.drive import Driver
 from engine.stores.memory import MemoryStore
@@ -45,11 +46,11 @@ Patch = pytest.MonkeyPatch
 
 
 def _repeats_what_is_unsafe(patch: Patch) -> None:
-    patch.setattr(judge, "_why_not_again", lambda *_: None)
+    patch.setattr(judge._Case, "_why_not_again", lambda *_: None)  # noqa: SLF001 # the fault is planted
 
 
 def _forgets_the_gate(patch: Patch) -> None:
-    patch.setattr(Tool, "needs_approval", False)
+    patch.setattr(Workflow, "demand", lambda *_: Demand(ask="never"))
 
 
 def _makes_a_key_an_attempt(patch: Patch) -> None:

@@ -23,7 +23,7 @@ async def test_it_drives_what_is_new_and_what_was_decided_and_then_stops() -> No
         await waystation.worker(concurrency=2).run(once=True)
         assert len(await waystation.pending()) == 5
         host: Any = waystation._host  # noqa: SLF001 # a verdict whose taker died right after it
-        await host._take("r3", Approve(by="ann"))  # noqa: SLF001 # as above
+        await host._take("r3", (Approve(by="ann"),))  # noqa: SLF001 # as above
         await waystation.worker().run(once=True)
         states = {run.id: run.state for run in await waystation.runs()}
     assert states.pop("r3") is State.Done

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine import Engine, NotExecuted, ScriptedModel, State, Workflow, tool
+from engine import Engine, NotExecuted, ScriptedModel, Workflow, tool
 from engine.core.workflow import Tool
 from engine.ports import Head, Lease
 from engine.runtime.backoff import CAP
@@ -46,7 +46,7 @@ def shop(store: Watched, clock: Steered, *tools: Tool) -> Engine:
 
 
 @pytest.mark.parametrize("error", [NotExecuted("closed"), TimeoutError("slow")])
-async def test_a_run_with_one_call_to_retry_and_one_to_ask_about_is_left_alone_until_then(
+async def test_a_run_with_one_call_to_retry_asks_about_the_other_and_is_left_alone_until_then(
     error: Exception,
 ) -> None:
     failures = [error]
@@ -69,11 +69,14 @@ async def test_a_run_with_one_call_to_retry_and_one_to_ask_about_is_left_alone_u
         worker = waystation.worker()
         await worker.run(once=True)
         assert (failures, store.claims) == ([], 1)
-        assert (await waystation.run("r1")).state is State.DispatchingTools
+        run = await waystation.run("r1")
+        assert [one.tool for one in run.approvals] == ["pay"]
+        assert [call.status for call in run.calls] != ["settled", "waiting"]
         clock.run(CAP)
         await worker.run(once=True)
         assert store.claims == 2
-        assert [one.tool for one in (await waystation.run("r1")).approvals] == ["pay"]
+        run = await waystation.run("r1")
+        assert [call.status for call in run.calls] == ["settled", "waiting"]
 
 
 async def test_a_worker_ends_whose_runs_are_broken_off_before_they_began() -> None:

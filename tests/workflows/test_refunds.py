@@ -43,7 +43,7 @@ def rows(query: str) -> list[tuple[Any, ...]]:
 
 
 def test_only_what_changes_the_world_needs_approval(workflow: Workflow) -> None:
-    gated = {tool.name for tool in workflow.tools if tool.needs_approval}
+    gated = {tool.name for tool in workflow.tools if tool.approval is None and not tool.read_only}
     assert gated == {"issue_refund", "send_email"}
     assert {tool.name for tool in workflow.tools} - gated == {
         "get_order_status",

@@ -1,0 +1,141 @@
+"""Open approvals, as a person reads them before deciding."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+import click
+
+from engine.cli.options import Settings
+from engine.cli.output import print_json
+from engine.cli.text import short, strange, visible
+from engine.core.messages import Arguments
+from engine.core.run import PendingApproval
+
+_DIGEST_SHOWN = 12
+_TIME = "%Y-%m-%d %H:%M:%S"
+LONG = 1000  # characters: half a screen
+
+
+def print_approval(asked: PendingApproval, settings: Settings) -> None:
+    """Print exactly what a person is asked to allow, and how to say so."""
+    for line in (*described(asked), *_verdicts(asked, settings)):
+        click.echo(line)
+
+
+def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> None:
+    """Print the waiting list, the oldest first."""
+    if settings.json:
+        print_json(approvals)
+    elif not approvals:
+        click.echo("Nothing waits for approval.")
+    else:
+        for place, approval in enumerate(approvals):
+            click.echo("\n" if place else "", nl=False)
+            print_approval(approval, settings)
+
+
+def described(asked: PendingApproval) -> Iterator[str]:
+    """What is asked, with which arguments, why, and on whose terms; a line each."""
+    yield _asks(asked)
+    yield from _arguments(asked.arguments)
+    if asked.original is not None:
+        yield f"  changed by {visible(asked.grants[0])}; the model asked for:"
+        yield from _arguments(asked.original)
+    yield (
+        f"  run {asked.run_id}, call {asked.call_id}, digest {asked.digest[:_DIGEST_SHOWN]},"
+        f" asked {asked.requested_at:{_TIME}} UTC"
+    )
+    if asked.words:
+        yield f"  the model says: {short(asked.words, 300)}"
+    yield from _terms(asked)
+    if asked.unread:
+        count = "a message" if asked.unread == 1 else f"{asked.unread} messages"
+        yield f"  {count} came since, which the model has not seen (show {asked.run_id})"
+
+
+def _terms(asked: PendingApproval) -> Iterator[str]:
+    demand = asked.demand
+    if demand.source:
+        yield f"  asked by the policy: {visible(demand.source)}"
+    if terms := demand.in_words():
+        yield f"  it takes: {visible(terms)}"
+    if asked.grants:
+        yield f"  so far approved by: {', '.join(map(_name, asked.grants))}"
+    if asked.demand.four_eyes and asked.started_by:
+        yield f"  started by: {_name(asked.started_by)}"
+    if asked.expires_at:
+        then = demand.on_expiry
+        what = {"deny": "it is denied", "abort": "the run is aborted"}
+        words = what[then] if isinstance(then, str) else f"it goes to the role {then.role}"
+        yield f"  until {asked.expires_at:{_TIME}} UTC; then {visible(words)}"
+
+
+def _arguments(arguments: Arguments) -> Iterator[str]:
+    for name, value in sorted(arguments.items()):
+        plain = name.isascii() and name.isidentifier()
+        yield f"    {name if plain else value_in_full(name)}: {value_in_full(value)}"
+
+
+def _asks(asked: PendingApproval) -> str:
+    tool, reason = visible(asked.tool), visible(asked.reason or "")
+    match asked.kind:
+        case "in_doubt":
+            return (
+                f"IN DOUBT: {tool} was started, and it is not known whether it happened\n"
+                f"({reason}). It was started with:"
+            )
+        case "changed":
+            return (
+                f"CHANGED CODE: {reason}. If you go on,\n"
+                "the call is judged by today's code: checked, asked about, or refused. It was:"
+            )
+        case "tool_call":
+            return f"{tool} wants to run with:"
+        case "question":
+            return f"{tool} asks a person:"
+        case other:
+            assert_never(other)
+
+
+def _verdicts(asked: PendingApproval, settings: Settings) -> Iterator[str]:
+    """What a person can say, each as a command line."""
+    for verb, line in _lines(asked, settings):
+        yield f"  {verb:<7} {line}"
+
+
+def _lines(asked: PendingApproval, settings: Settings) -> Iterator[tuple[str, str]]:
+    call = f"{asked.run_id} --call {asked.call_id} --digest {asked.digest[:_DIGEST_SHOWN]}"
+    match asked.kind:
+        case "in_doubt":
+            yield "again:", settings.hint(f"approve {call} --retry")
+            yield "it did:", f'{settings.hint(f"answer {call}")} --result "..."'
+        case "changed":
+            yield "go on:", settings.hint(f"resume {asked.run_id} --accept-changes")
+        case "tool_call":
+            yield "allow:", settings.hint(f"approve {call}")
+        case "question":
+            if asked.form and asked.form.get("type") == "object":
+                yield "form:", visible(json.dumps(asked.form, ensure_ascii=False))
+            yield "answer:", f'{settings.hint(f"answer {call}")} --result "..."'
+        case other:
+            assert_never(other)
+    verb = "forget:" if asked.kind == "in_doubt" else "refuse:"
+    yield verb, f'{settings.hint(f"deny {call}")} --reason "..."'
+
+
+def value_in_full(value: object) -> str:
+    """An argument in full, as JSON; how long it is, and what in it may deceive, stands behind."""
+    text = json.dumps(value, ensure_ascii=False)
+    shown = visible(text)
+    length = f"  ({len(text)} characters)" if len(shown) > LONG else ""
+    return f"{shown}{length}{_warning(text)}"
+
+
+def _name(name: str) -> str:
+    return f"{visible(name)}{_warning(name)}"
+
+
+def _warning(text: str) -> str:
+    found = strange(text)
+    return f"  (beware: {found})" if found else ""

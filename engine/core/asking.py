@@ -1,0 +1,217 @@
+"""How an approval moves: asked for, granted, denied, answered, expired, told."""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import orjson
+
+from engine.core import events as ev
+from engine.core.messages import Arguments
+from engine.core.moves import Changes, close, move, settle
+from engine.core.run import Approval, Run, Untold, Verdict
+
+Said = ev.ApprovalGranted | ev.ApprovalDenied | ev.ApprovalAnswered | ev.ApprovalExpired
+
+_WORDS = 2000  # of the model, kept beside an approval
+
+
+def of_an_approval(run: Run, event: ev.ApprovalEvent, at: datetime) -> Changes:
+    """The run after an event about one approval; KeyError where it has no such approval."""
+    match event:
+        case ev.ApprovalRequested():
+            return _ask(run, event, at)
+        case ev.ApprovalReminded():
+            return _remind(run, event, at)
+        case ev.ApprovalNotified() | ev.NotificationFailed():
+            return _told(run, event)
+        case said:
+            return _decided(run, said) | _noted(run, said, at)
+
+
+def _decided(run: Run, event: Said) -> Changes:
+    match event:
+        case ev.ApprovalGranted():
+            return _grant(run, event)
+        case ev.ApprovalDenied():
+            return _deny(run, event)
+        case ev.ApprovalAnswered():
+            return settle(run, event.call_id, event.content, event.approval_id)
+        case ev.ApprovalExpired():
+            return _expire(run, event)
+        case other:
+            assert_never(other)
+
+
+def _ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
+    """The call waiting for a person."""
+    approval = Approval(
+        approval_id=event.approval_id,
+        kind=event.approval_kind,
+        call_id=event.call_id,
+        tool=event.tool,
+        arguments=event.arguments,
+        digest=event.digest,
+        reason=event.reason,
+        requested_at=at,
+        words=(run.messages[-1].content or "")[:_WORDS] or None,
+        demand=event.demand,
+        expires_at=event.expires_at,
+        remind_at=event.remind_at,
+        form=event.form,
+        notify=event.notify,
+        untold=_all(event.notify),
+    )
+    call = run.call(event.call_id)
+    doubtful = call.doubtful or call.in_doubt
+    waiting = move(run, call.id, "waiting", approval_id=None, digest=None, doubtful=doubtful)
+    return waiting | {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
+
+
+def _grant(run: Run, event: ev.ApprovalGranted) -> Changes:
+    """The call as a person allowed it, once as many have as must.
+
+    Accepted changes are judged by today's code, from the start. Arguments that a person
+    changed are another action: who had agreed to the one before is to look again.
+    Raises KeyError where no such approval is open.
+    """
+    asked = run.approval(event.approval_id)
+    if asked.kind == "changed":
+        fresh = {"accepted": event.digest, "arguments": None, "edited": None, "edits": None}
+        changes = move(run, event.call_id, "requested", retry_at=None, **fresh)
+        return close(run, event.approval_id) | changes
+    agreed = _agreed(asked, event)
+    if len(agreed.grants) < agreed.demand.quorum:
+        return _replaced(run, agreed)
+    edited = agreed.arguments if agreed.original is not None else None
+    changes = move(
+        run,
+        event.call_id,
+        "granted",
+        approval_id=event.approval_id,
+        digest=event.digest,
+        error=None,
+        retry_at=None,
+        batch=agreed.demand.batch,
+        edited=edited,
+        edits=_edits_in_words(agreed.original, edited),
+    )
+    return close(run, event.approval_id) | changes
+
+
+def _deny(run: Run, event: ev.ApprovalDenied) -> Changes:
+    """The call with a person's no; KeyError where no such approval is open."""
+    asked = run.approval(event.approval_id)
+    return settle(
+        run, event.call_id, _denial(asked, event.reason), asked.approval_id, is_error=True
+    )
+
+
+def _expire(run: Run, event: ev.ApprovalExpired) -> Changes:
+    """The call given up as nobody decided, or asked about once more."""
+    asked = run.approval(event.approval_id)
+    if event.outcome != "escalated":
+        words = "Nobody approved this call in time, so it was not made."
+        if asked.kind == "question":
+            words = "Nobody answered in time."
+        return settle(run, event.call_id, words, asked.approval_id, is_error=True)
+    role = event.role or ""
+    then = asked.demand.on_expiry
+    further = asked.demand.model_copy(
+        update={
+            "roles": ((role,),),
+            "on_expiry": then if isinstance(then, str) else then.on_expiry,
+        }
+    )
+    changes = {"demand": further, "expires_at": event.expires_at, "grants": ()}
+    return _replaced(run, asked.model_copy(update={**changes, "untold": _all(asked.notify)}))
+
+
+def _remind(run: Run, event: ev.ApprovalReminded, at: datetime) -> Changes:
+    """The approval, to be told again, and once more after as long again."""
+    asked = run.approval(event.approval_id)
+    every = asked.demand.remind_every
+    due = None if every is None else at + timedelta(seconds=every)
+    return _replaced(run, asked.model_copy(update={"remind_at": due, "untold": _all(asked.notify)}))
+
+
+def _told(run: Run, event: ev.ApprovalNotified | ev.NotificationFailed) -> Changes:
+    """The approval with one notifier fewer to tell, or with a later time for it."""
+    asked = run.approval(event.approval_id)
+    others = tuple(one for one in asked.untold if one.notifier != event.notifier)
+    if isinstance(event, ev.NotificationFailed) and event.retry_at is not None:
+        again = Untold(notifier=event.notifier, attempt=event.attempt, retry_at=event.retry_at)
+        others = (*others, again)
+    return _replaced(run, asked.model_copy(update={"untold": others}))
+
+
+def _noted(run: Run, event: Said, at: datetime) -> Changes:
+    """The run with a verdict noted."""
+    about = {"approval_id": event.approval_id, "call_id": event.call_id, "digest": event.digest}
+    said = Verdict.model_validate({**about, "at": at, **_said(event)})
+    return {"verdicts": (*run.verdicts, said)}
+
+
+def _said(event: Said) -> dict[str, object]:
+    match event:
+        case ev.ApprovalGranted(by=by, note=note, arguments=arguments):
+            return {"verdict": "granted", "by": by, "note": note, "arguments": arguments}
+        case ev.ApprovalDenied(by=by, note=note, reason=reason):
+            return {"verdict": "denied", "by": by, "note": note, "said": reason}
+        case ev.ApprovalAnswered(by=by, note=note, content=content):
+            return {"verdict": "answered", "by": by, "note": note, "said": content}
+        case ev.ApprovalExpired():
+            return {"verdict": "expired", "by": "nobody"}
+        case other:
+            assert_never(other)
+
+
+def _denial(asked: Approval, reason: str | None) -> str:
+    """What the model reads where a person refused a call, or gave up on one in doubt."""
+    said = "Denied by a person"
+    if asked.kind == "in_doubt":
+        said = "It is not known whether this call happened; a person gave up on it"
+    if asked.kind == "question":
+        said = "A person declined to answer"
+    return f"{said}: {reason}" if reason else f"{said}, without a reason."
+
+
+def _edits_in_words(before: Arguments | None, after: Arguments | None) -> str | None:
+    """What a person changed, argument by argument; None where nothing was."""
+    if before is None or after is None:
+        return None
+    names = [
+        name for name in sorted({*before, *after}) if _shown(before, name) != _shown(after, name)
+    ]
+    return "; ".join(f"{name}: {_shown(before, name)} -> {_shown(after, name)}" for name in names)
+
+
+def _shown(arguments: Arguments, name: str) -> str:
+    return orjson.dumps(arguments[name]).decode() if name in arguments else "nothing"
+
+
+def _agreed(asked: Approval, event: ev.ApprovalGranted) -> Approval:
+    if event.arguments is None:
+        return asked.model_copy(update={"grants": (*asked.grants, event.by)})
+    original = asked.arguments if asked.original is None else asked.original
+    return asked.model_copy(
+        update={
+            "arguments": event.arguments,
+            "original": original,
+            "digest": event.digest,
+            "demand": event.demand or asked.demand,
+            "grants": (event.by,),
+        }
+    )
+
+
+def _all(notifiers: tuple[str, ...]) -> tuple[Untold, ...]:
+    return tuple(Untold(notifier=name) for name in notifiers)
+
+
+def _replaced(run: Run, approval: Approval) -> Changes:
+    """The run with that approval as it now is."""
+    return {
+        "approvals": tuple(
+            approval if one.approval_id == approval.approval_id else one for one in run.approvals
+        )
+    }

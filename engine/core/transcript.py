@@ -1,0 +1,59 @@
+"""How the transcript grows: messages that come, replies, and the results of a turn."""
+
+from engine.core import events as ev
+from engine.core.messages import Message
+from engine.core.moves import Changes
+from engine.core.run import Call, Run
+
+
+def heard(run: Run, event: ev.MessageReceived) -> Changes:
+    """The run with a message, which stands behind the results of an open turn."""
+    message = Message(role="user", content=event.message)
+    unread = {"unread": run.unread + 1}
+    if run.calls:
+        return {"inbox": (*run.inbox, message), **unread}
+    return {"messages": (*run.messages, message), "answer": None, **unread}
+
+
+def closed(run: Run) -> Changes:
+    """The run after a turn: its results in the model's order, and what came meanwhile."""
+    messages = (*run.messages, *_in_model_order(run), *run.inbox)
+    return {"messages": messages, "inbox": (), "calls": (), "results": ()}
+
+
+def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded) -> Changes:
+    """The run with a reply in its place: before the messages that the model had not seen."""
+    answered = isinstance(event, ev.ModelAnswered)
+    seen = len(run.messages) if event.seen is None else event.seen
+    unseen = run.messages[seen:]
+    asks = isinstance(event, ev.ToolsRequested)
+    return {
+        "messages": (*run.messages[:seen], event.message, *(() if asks else unseen)),
+        "inbox": unseen if asks else (),
+        "unread": len(unseen),
+        "calls": tuple(
+            Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls
+        ),
+        "answer": event.message.content if answered else None,
+        "turns": run.turns + 1,
+        "usage": run.usage + event.usage,
+        "failures": 0,
+        "failure": None,
+        "retry_at": None,
+    }
+
+
+def _in_model_order(run: Run) -> tuple[Message, ...]:
+    results = {result.call_id: result.content for result in run.results}
+    return tuple(
+        Message(role="tool", tool_call_id=call.id, content=_told(call, results[call.id]))
+        for call in run.calls
+    )
+
+
+def _told(call: Call, result: str) -> str:
+    """The result as the model reads it: it is told what was changed of its call."""
+    if call.edits is None:
+        return result
+    changed = f"A person changed the arguments before the call was made ({call.edits})."
+    return f"{changed} It gave:\n{result}"

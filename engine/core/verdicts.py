@@ -1,0 +1,265 @@
+"""What a person says about an open approval, and the events that follow; or a clear refusal."""
+
+import re
+from typing import assert_never
+
+import orjson
+
+from engine.core import events as ev
+from engine.core.approvers import Authority, named, person
+from engine.core.commands import Answer, Approve, Deny, VerdictCommand
+from engine.core.conditions import Conditions, fault_in, hold, in_words
+from engine.core.judge import terms_of
+from engine.core.messages import Arguments
+from engine.core.run import Approval, Run, Verdict
+from engine.core.schema import ArgumentsError
+from engine.core.states import ENDED
+from engine.core.workflow import Tool, Workflow
+from engine.errors import (
+    AmbiguousCallError,
+    BadInputError,
+    NotAllowedError,
+    RefusedError,
+    UnknownCallError,
+)
+
+_SHORT_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_VERBS = {Approve: "approve", Deny: "deny", Answer: "answer"}
+
+
+def give_verdict(
+    run: Run, workflow: Workflow | None, command: VerdictCommand, by_whom: Authority
+) -> tuple[ev.Event, ...]:
+    """The events of a verdict; none where the same person gave the same one already.
+
+    Raises BadInputError, RefusedError, and NotAllowedError for who may not decide this.
+    """
+    named(command.by)
+    if command.digest is not None and not _SHORT_DIGEST.fullmatch(command.digest):
+        words = f"{command.digest!r} is no digest: 8 to 64 of the characters 0-9 and a-f"
+        raise BadInputError(words)
+    verb = _VERBS[type(command)]
+    if _is_given_already(run, command):
+        return ()
+    asked = _meant(run, command, verb)
+    by_whom.require(run, asked, command.by, f"{verb} {asked.tool} ({asked.call_id})")
+    _require_seen(asked, command)
+    match command:
+        case Approve():
+            return _approve(run, workflow, asked, command, by_whom)
+        case Deny():
+            return (_denied(asked, command),)
+        case Answer():
+            return (_answered(workflow, asked, command),)
+        case other:
+            assert_never(other)
+
+
+def granted(asked: Approval, by: str, note: str | None = None) -> ev.ApprovalGranted:
+    """The event that a person allowed exactly what was asked."""
+    return ev.ApprovalGranted(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=by,
+        note=note,
+    )
+
+
+def _approve(
+    run: Run, workflow: Workflow | None, asked: Approval, command: Approve, by_whom: Authority
+) -> tuple[ev.Event, ...]:
+    _require_grantable(asked, command)
+    grant = granted(asked, command.by, command.note)
+    if command.arguments is not None:
+        grant = _edited(run, _tool(workflow, asked), workflow, asked, grant, command.arguments)
+        edited = asked.model_copy(update={"demand": grant.demand or asked.demand})
+        by_whom.require(run, edited, command.by, f"change {asked.tool} so")
+    elif person(command.by) in map(person, asked.grants):
+        raise NotAllowedError(
+            f"{command.by} has approved {asked.tool} ({asked.call_id}) already; "
+            f"it takes {asked.demand.quorum} people"
+        )
+    if command.remember is None:
+        return (grant,)
+    return grant, _rule(run, _tool(workflow, asked), asked, grant, command.remember)
+
+
+def _require_grantable(asked: Approval, command: Approve) -> None:
+    """Nothing; RefusedError where a grant is not what this approval waits for."""
+    match asked.kind:
+        case "changed":
+            raise RefusedError(
+                f"{asked.reason}; accept the changes (resume --accept-changes), answer, or deny"
+            )
+        case "question":
+            raise RefusedError(f"{asked.tool} asks a question: answer it, or deny")
+        case "in_doubt":
+            if not command.retry:
+                raise RefusedError(
+                    f"it is not known whether {asked.tool} happened ({asked.reason}); "
+                    "say that it shall run again (--retry), answer with its result, or deny"
+                )
+            if command.arguments is not None or command.remember is not None:
+                raise RefusedError("a call in doubt is run again as it was, or not at all")
+        case "tool_call":
+            if command.retry:
+                raise RefusedError(f"{asked.tool} is not in doubt, so there is nothing to retry")
+        case other:
+            assert_never(other)
+
+
+def _edited(  # noqa: PLR0913, PLR0917 # what a changed action is bound to
+    run: Run,
+    tool: Tool,
+    workflow: Workflow | None,
+    asked: Approval,
+    grant: ev.ApprovalGranted,
+    wanted: Arguments,
+) -> ev.ApprovalGranted:
+    """The grant of an action with other arguments, which today's policy judges, too."""
+    try:
+        arguments = tool.validate(orjson.dumps(wanted).decode())
+    except (ArgumentsError, TypeError, ValueError) as error:
+        raise BadInputError(f"the changed arguments do not fit {tool.name}: {error}") from error
+    if arguments == asked.arguments or workflow is None:
+        return grant
+    demand = workflow.demand(tool, arguments, run)
+    return grant.model_copy(
+        update={
+            "arguments": arguments,
+            "digest": tool.digest(arguments, demand),
+            "demand": asked.demand.stricter(demand) if demand.ask == "always" else asked.demand,
+        }
+    )
+
+
+def _rule(
+    run: Run, tool: Tool, asked: Approval, grant: ev.ApprovalGranted, when: Conditions
+) -> ev.StickyRuleAdded:
+    """The rule that a grant brings with it, no broader than what was said."""
+    demand = grant.demand or asked.demand
+    if fault := fault_in(when) or ("say while what holds" if not when else None):
+        raise BadInputError(f"the rule: {fault}")
+    properties = tool.parameters.get("properties")
+    unknown = [name for name in when if name not in (properties or {})]  # type: ignore[operator]
+    if unknown:
+        raise BadInputError(f"the rule: {tool.name} has no argument {unknown[0]!r}")
+    if demand.quorum > 1:
+        raise RefusedError(f"it takes {demand.quorum} people each time; no rule can stand for them")
+    if not hold(when, grant.arguments or asked.arguments):
+        raise BadInputError(f"the rule does not hold of this very call: {in_words(when)}")
+    return ev.StickyRuleAdded(
+        rule_id=f"{run.id}.rule{run.ruled + 1}",
+        tool=asked.tool,
+        when=when,
+        schema_digest=tool.schema_digest,
+        terms=terms_of(demand),
+        by=grant.by,
+    )
+
+
+def _denied(asked: Approval, command: Deny) -> ev.ApprovalDenied:
+    return ev.ApprovalDenied(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=command.by,
+        reason=command.reason,
+        note=command.note,
+    )
+
+
+def _answered(workflow: Workflow | None, asked: Approval, command: Answer) -> ev.ApprovalAnswered:
+    content = command.result
+    if asked.kind == "question":
+        form = _tool(workflow, asked).form
+        content = form.check(asked.arguments, content) if form else content
+    return ev.ApprovalAnswered(
+        approval_id=asked.approval_id,
+        call_id=asked.call_id,
+        digest=asked.digest,
+        by=command.by,
+        content=content,
+        note=command.note,
+    )
+
+
+def _tool(workflow: Workflow | None, asked: Approval) -> Tool:
+    tool = workflow and workflow.tool(asked.tool)
+    if not tool:
+        raise RefusedError(
+            f"the tool {asked.tool} is gone from the workflow; deny, or go on with it"
+        )
+    return tool
+
+
+def _is_given_already(run: Run, command: VerdictCommand) -> bool:
+    """Whether this is the verdict by which that approval was closed, delivered once more."""
+    if any(_names(command, asked) for asked in run.approvals):
+        return False
+    for said in reversed(run.verdicts):
+        if _names(command, said):
+            return _same(said, command)
+    return False
+
+
+def _names(command: VerdictCommand, one: Approval | Verdict) -> bool:
+    """Whether the command can mean it; one that names nothing can mean anything."""
+    ids = ((command.approval_id, one.approval_id), (command.call_id, one.call_id))
+    return all(wanted in (None, found) for wanted, found in ids)
+
+
+def _same(said: Verdict, command: VerdictCommand) -> bool:
+    if person(said.by) != person(command.by) or said.note != command.note:
+        return False
+    if command.digest is not None and not said.digest.startswith(command.digest):
+        return False
+    match command:
+        case Approve():
+            return said.verdict == "granted" and said.arguments == command.arguments
+        case Deny():
+            return said.verdict == "denied" and said.said == command.reason
+        case Answer():
+            return said.verdict == "answered" and said.said == command.result
+        case other:
+            assert_never(other)
+
+
+def _require_seen(asked: Approval, command: VerdictCommand) -> None:
+    """Nothing; RefusedError where the person saw another action than the one that waits."""
+    seen = command.digest
+    if seen is not None and not asked.digest.startswith(seen):
+        raise RefusedError(
+            f"{asked.tool} ({asked.call_id}) waits with another action than the one of {seen}: "
+            f"it is {asked.digest[:12]} by now; look at it again (approvals)"
+        )
+
+
+def _meant(run: Run, command: VerdictCommand, verb: str) -> Approval:
+    """The one open approval that the command means."""
+    if not run.approvals:
+        words = f"there is nothing to {verb}{_last_said(run, command)}"
+        if run.state not in ENDED:
+            words += "; go on with it first (resume): it asks if it has to"
+        raise RefusedError(f"run {run.id} is {run.state} and waits for no verdict; {words}")
+    waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
+    meant = [one for one in run.approvals if _names(command, one)]
+    if len(meant) > 1:
+        raise AmbiguousCallError(f"run {run.id} waits for several calls; name one: {waiting}")
+    if meant:
+        return meant[0]
+    wanted = f"on call {command.call_id!r}" if command.call_id else f"of id {command.approval_id!r}"
+    raise UnknownCallError(
+        f"run {run.id} waits for no verdict {wanted}; it waits for: {waiting}"
+        f"{_last_said(run, command)}"
+    )
+
+
+def _last_said(run: Run, command: VerdictCommand) -> str:
+    """Who decided already on what is meant."""
+    said = [one for one in run.verdicts if _names(command, one)]
+    if not said:
+        return ""
+    last = said[-1]
+    return f" ({last.call_id} was {last.verdict} by {last.by} at {last.at:%Y-%m-%d %H:%M:%S} UTC)"

@@ -1,0 +1,27 @@
+"""Whether it is a tool that acts: what an agent calls may not decide for a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from engine.core.commands import Abort, Command, Send
+from engine.errors import NotAllowedError
+
+_TOOL: ContextVar[str] = ContextVar("waystation_tool", default="")
+
+
+@contextmanager
+def acting(tool: str) -> Iterator[None]:
+    """A context, followed by tasks and threads that are begun in it, in which `tool` acts."""
+    token = _TOOL.set(tool)
+    try:
+        yield
+    finally:
+        _TOOL.reset(token)
+
+
+def require_no_tool(command: Command) -> None:
+    """Nothing; NotAllowedError where a tool means to decide."""
+    tool = _TOOL.get()
+    if tool and not isinstance(command, Abort | Send):
+        raise NotAllowedError(f"the tool {tool} may not decide for a person")
