@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.api import Engine
     from engine.core import events
+    from engine.core.approvers import Approvers
+    from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
+    from engine.core.demand import Escalation
     from engine.core.machine import legal_triggers, next_state
     from engine.core.messages import Message, Usage
+    from engine.core.notices import Notice, Notifier
+    from engine.core.policy import ApprovalPolicy, Rule
+    from engine.core.questions import ask_person
     from engine.core.run import Approval, Checkpoint, PendingApproval, Run
     from engine.core.states import State
     from engine.core.tools import tool
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
         DefinitionError,
         EngineError,
         IllegalTransitionError,
+        NotAllowedError,
         NotExecuted,
         PermanentModelError,
         RefusedError,
@@ -37,25 +44,35 @@ if TYPE_CHECKING:
     from engine.models.scripted import ScriptedModel
 
 __all__ = [
+    "Answer",
     "Approval",
+    "ApprovalPolicy",
+    "Approve",
+    "Approvers",
     "BadInputError",
     "Checkpoint",
     "ConflictError",
     "CorruptRunError",
     "DefinitionError",
+    "Deny",
     "Engine",
     "EngineError",
+    "Escalation",
     "IllegalTransitionError",
     "Limits",
     "Message",
     "ModelClient",
     "ModelReply",
     "ModelRequest",
+    "NotAllowedError",
     "NotExecuted",
+    "Notice",
+    "Notifier",
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
     "RefusedError",
+    "Rule",
     "Run",
     "RunBusy",
     "RunTooNewError",
@@ -68,6 +85,7 @@ __all__ = [
     "UnknownRunError",
     "Usage",
     "Workflow",
+    "ask_person",
     "events",
     "legal_triggers",
     "next_state",
@@ -77,17 +95,23 @@ __all__ = [
 _HOMES = {
     "engine.api": "Engine",
     "engine.core": "events",
+    "engine.core.approvers": "Approvers",
+    "engine.core.commands": "Answer Approve Deny",
     "engine.core.context": "ToolContext",
+    "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.messages": "Message Usage",
+    "engine.core.notices": "Notice Notifier",
+    "engine.core.policy": "ApprovalPolicy Rule",
+    "engine.core.questions": "ask_person",
     "engine.core.run": "Approval Checkpoint PendingApproval Run",
     "engine.core.states": "State",
     "engine.core.tools": "tool",
     "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
     "engine.errors": (
         "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotExecuted PermanentModelError RefusedError RunBusy"
-        " RunTooNewError StoreError TransientModelError UnknownRunError"
+        " IllegalTransitionError NotAllowedError NotExecuted PermanentModelError RefusedError"
+        " RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
     ),
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",

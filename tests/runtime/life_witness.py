@@ -48,7 +48,8 @@ class Witness:
         assert self.run is not None
         assert (head.seq, head.state, head.workflow) == (len(self.entries), self._state, "shop")
         assert decode_checkpoint(head.checkpoint) == self.run.checkpoint(), "the checkpoint is not"
-        asleep = self._state in ENDED or bool(self.run.approvals)
+        moving = {call.status for call in self.run.calls} - {"settled", "waiting"}
+        asleep = self._state in ENDED or (bool(self.run.approvals) and not moving)
         assert (head.ready_at is None) == asleep, "it is ready, or it is not"
 
     def at_rest(self) -> None:
