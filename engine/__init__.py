@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         IllegalTransitionError,
         NotAllowedError,
         NotExecuted,
+        NotifyError,
         PermanentModelError,
         RefusedError,
         RunBusy,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     )
     from engine.models.openai import OpenAIModel
     from engine.models.scripted import ScriptedModel
+    from engine.notifiers.command import CommandNotifier
+    from engine.notifiers.log import LogNotifier
+    from engine.notifiers.webhook import WebhookNotifier
 
 __all__ = [
     "Answer",
@@ -51,6 +55,7 @@ __all__ = [
     "Approvers",
     "BadInputError",
     "Checkpoint",
+    "CommandNotifier",
     "ConflictError",
     "CorruptRunError",
     "DefinitionError",
@@ -60,6 +65,7 @@ __all__ = [
     "Escalation",
     "IllegalTransitionError",
     "Limits",
+    "LogNotifier",
     "Message",
     "ModelClient",
     "ModelReply",
@@ -68,6 +74,7 @@ __all__ = [
     "NotExecuted",
     "Notice",
     "Notifier",
+    "NotifyError",
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
@@ -84,6 +91,7 @@ __all__ = [
     "TransientModelError",
     "UnknownRunError",
     "Usage",
+    "WebhookNotifier",
     "Workflow",
     "ask_person",
     "events",
@@ -110,11 +118,14 @@ _HOMES = {
     "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
     "engine.errors": (
         "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotAllowedError NotExecuted PermanentModelError RefusedError"
-        " RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
+        " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
+        " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
     ),
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",
+    "engine.notifiers.command": "CommandNotifier",
+    "engine.notifiers.log": "LogNotifier",
+    "engine.notifiers.webhook": "WebhookNotifier",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

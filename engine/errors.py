@@ -89,6 +89,10 @@ class StoreTooNewError(StoreError):
     """The store was written by a newer Waystation."""
 
 
+class NotifyError(EngineError):
+    """A notifier could not be told."""
+
+
 class ModelError(EngineError):
     """The model could not be asked."""
 

@@ -1,18 +1,19 @@
 """The Engine: what people ask of runs, and the wiring that answers it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from engine.api.deciding import Deciding
-from engine.api.looking import Wanted, page_of, pending_in
+from engine.api.looking import Wanted, page_of, pending_in, records_in
 from engine.api.wiring import LogTarget, authority_of, by_name, new_id, several
 from engine.catalogue import check_address, open_store
 from engine.core.accept import accept
 from engine.core.approvers import Approvers
 from engine.core.commands import Start
 from engine.core.events import Recorded
+from engine.core.record import CallRecord
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
@@ -169,6 +170,16 @@ class Engine(Deciding):
         """
         wanted = Wanted(workflow, tool, role, older_than)
         return await pending_in(self._host.store, wanted, self._clock.now())
+
+    async def audit(
+        self, *, workflow: str | None = None, damaged: list[str] | None = None
+    ) -> AsyncIterator[CallRecord]:
+        """Every call of every run, the newest run first: who asked, who decided, what came of it.
+
+        What is wrong with runs that do not hold together is added to `damaged`.
+        """
+        async for record in records_in(self._host.store, workflow, damaged):
+            yield record
 
     async def damaged(self) -> dict[str, str]:
         """What is wrong with each run that does not hold together, by the run's id.

@@ -1,15 +1,18 @@
 """What a store holds, for people to look at; a damaged run hides no other one."""
 
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.catalogue import heads
 from engine.codec.checkpoints import decode_checkpoint
+from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, pending_of
 from engine.core.states import State
 from engine.errors import CorruptRunError, RunTooNewError
 from engine.ports import Store
+from engine.runtime.load import load_journal
 from engine.runtime.verify import end_of
 
 _PAGE = 500
@@ -70,3 +73,24 @@ async def pending_in(store: Store, wanted: Wanted, now: datetime) -> list[Pendin
         found += [one for one in asked if wanted.takes(one, now)]
         if after is None:
             return sorted(found, key=lambda approval: approval.requested_at)
+
+
+async def records_in(
+    store: Store, workflow: str | None, damaged: list[str] | None
+) -> AsyncIterator[CallRecord]:
+    """Every call of every run; what is wrong with the others is added to `damaged`."""
+    after: str | None = None
+    while True:
+        rows = await heads(store, workflow=workflow, limit=_PAGE, after=after)
+        for row in rows:
+            try:
+                _, events = await load_journal(store, row.run_id)
+            except (CorruptRunError, RunTooNewError) as error:
+                if damaged is not None:
+                    damaged.append(str(error))
+                continue
+            for record in record_of(events):
+                yield record
+        after = end_of(rows, _PAGE)
+        if after is None:
+            return

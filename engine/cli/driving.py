@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.options import Settings, choose_model
-from engine.cli.root import by_option, command, model_option
+from engine.cli.root import by_option, command, login, model_option
 from engine.core.states import State
 from engine.errors import EngineError, StoreError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("workflow")
 @click.argument("message")
 @click.option("--run-id", help="A name for the run. [a random one]")
+@click.option("--by", default=login, help="Whose run it is. [the login name]")
 @click.option("--detach", is_flag=True, help="Only store the run; a worker drives it.")
 @model_option
 def start(  # noqa: PLR0913 # what there is to say about a start
@@ -30,13 +31,16 @@ def start(  # noqa: PLR0913 # what there is to say about a start
     workflow: str,
     message: str,
     run_id: str | None,
+    by: str,
     detach: bool,
     model: str | None,
 ) -> int:
     """Start WORKFLOW on a (quoted) MESSAGE."""
 
     def begin(engine: "Engine") -> "Awaitable[Run]":
-        return (engine.submit if detach else engine.start)(workflow, message, run_id=run_id)
+        return (engine.submit if detach else engine.start)(
+            workflow, message, run_id=run_id, by=by or None
+        )
 
     return drive(settings, settings.creating, model, begin)
 

@@ -134,7 +134,9 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(message, dict):
         calls = message.get("tool_calls") or ()
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
-    for key in ("error", "reason", "content", "tool", "by", "notifier", "outcome"):
+    if isinstance(message, str):
+        return message
+    for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome"):
         if data.get(key):
             return str(data[key])
-    return str(message or "")
+    return ""

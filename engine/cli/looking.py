@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.options import Settings
+from engine.cli.reading import filters
 from engine.cli.root import ask, command, run_argument
 from engine.core.states import State
 
@@ -50,12 +51,13 @@ def show(settings: Settings, run_id: str) -> None:
 
 
 @command("approvals")
-def approvals(settings: Settings) -> None:
+@filters
+def approvals(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as Engine.pending has them
     """List what waits for a person, the oldest first."""
     from engine.cli.asks import print_pending
 
     settings.note_missing()
-    print_pending(ask(settings, lambda engine: engine.pending()), settings)
+    print_pending(ask(settings, lambda engine: engine.pending(**wanted)), settings)
 
 
 @command("log")

@@ -2,8 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,6 +29,7 @@ class Settings:
     log: str | None
     app: str
     json: bool
+    approvers: str | None = None
 
     def looking(self) -> "Store":
         """The store, to look at; one that does not exist yet is an empty one."""
@@ -53,7 +54,13 @@ class Settings:
         from engine.api import Engine
         from engine.cli.app import load_workflows
 
-        return Engine(store=store, workflows=load_workflows(self.app), model=model, log=log)
+        return Engine(
+            store=store,
+            workflows=load_workflows(self.app),
+            model=model,
+            log=log,
+            approvers=self.approvers,
+        )
 
     def note_missing(self) -> None:
         """Say so, on stderr, where there is no store yet to look at."""
@@ -77,6 +84,7 @@ class Settings:
         known = (
             ("--store", self.store, DEFAULT_STORE, "WAYSTATION_STORE"),
             ("--app", self.app, DEFAULT_APP, "WAYSTATION_APP"),
+            ("--approvers", self.approvers or "", "", "WAYSTATION_APPROVERS"),
         )
         words = [
             f" {option} {shlex.quote(value)}"
@@ -101,6 +109,11 @@ def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
                 help=f"Workflows, as module:attribute. [{DEFAULT_APP}]",
             ),
             click.option(
+                "--approvers",
+                envvar=variable("APPROVERS"),
+                help="Who may decide, with their roles: a TOML file. [anybody]",
+            ),
+            click.option(
                 "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"
             ),
             click.option(
@@ -113,17 +126,12 @@ def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
     return add
 
 
-def merge(
-    outer: Settings | None, *, store: str | None, log: str | None, app: str | None, as_json: bool
-) -> Settings:
+def merge(outer: Settings | None, told: Mapping[str, Any]) -> Settings:
     """What a subcommand was told, before what the whole command was told."""
     known = outer or Settings(DEFAULT_STORE, None, DEFAULT_APP, json=False)
-    return Settings(
-        store=known.store if store is None else store,
-        log=known.log if log is None else log,
-        app=known.app if app is None else app,
-        json=as_json or known.json,
-    )
+    given = {name: value for name, value in told.items() if value is not None}
+    as_json = bool(given.pop("as_json", False))
+    return replace(known, **given, json=as_json or known.json)
 
 
 def choose_model(name: str | None) -> "ModelClient | None":

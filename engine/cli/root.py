@@ -21,7 +21,9 @@ _HOMES = {
     "engine.cli.driving": ("resume", "start", "worker"),
     "engine.cli.keeping": ("backup", "doctor", "verify"),
     "engine.cli.looking": ("approvals", "diagram", "list", "log", "show"),
-    "engine.cli.verdicts": ("abort", "answer", "approve", "deny"),
+    "engine.cli.verdicts": ("abort", "answer", "approve", "deny", "revoke", "send"),
+    "engine.cli.reviewing": ("review",),
+    "engine.cli.auditing": ("audit",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -47,7 +49,7 @@ class Commands(click.Group):
 @click.pass_context
 def cli(context: click.Context, /, **told: Any) -> None:  # noqa: ANN401 # click's own
     """Run AI agents as persisted state machines that stop for approval."""
-    context.obj = merge(None, **told)
+    context.obj = merge(None, told)
 
 
 def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
@@ -56,9 +58,11 @@ def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
     def make(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
         def called(**told: Any) -> int | None:  # noqa: ANN401 # click's own
-            common = {name: told.pop(name) for name in ("store", "log", "app", "as_json")}
+            common = {
+                name: told.pop(name) for name in ("store", "log", "app", "approvers", "as_json")
+            }
             outer = click.get_current_context().find_object(Settings)
-            return function(merge(outer, **common), **told)
+            return function(merge(outer, common), **told)
 
         return cli.command(name)(common_options(environment=False)(called))
 
@@ -75,15 +79,14 @@ def ask(settings: Settings, question: "Callable[[Engine], Awaitable[_T]]") -> _T
     return asyncio.run(asked())
 
 
-def _login() -> str:
+def login() -> str:
+    """The login name; empty where there is none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return ""
 
 
-by_option = click.option("--by", default=_login, help="Who decides. [the login name]")
+by_option = click.option("--by", default=login, help="Who decides. [the login name]")
 model_option = click.option("--model", help="The real model to ask.")
-call_option = click.option("--call", "call_id", help="Which call, where several wait.")
-digest_option = click.option("--digest", help="What you saw: refused if it is another by now.")
 run_argument = click.argument("run_id", metavar="RUN")

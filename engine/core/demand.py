@@ -50,7 +50,7 @@ class Demand(Shape):
         reminders = [one.remind_every for one in (self, other) if one.remind_every]
         return Demand(
             ask=max(self.ask, other.ask, key=_STRICTNESS.index),
-            source="; ".join(source for source in (self.source, other.source) if source),
+            source="; ".join(dict.fromkeys(filter(None, (self.source, other.source)))),
             quorum=max(self.quorum, other.quorum),
             roles=tuple(dict.fromkeys((*self.roles, *other.roles))),
             four_eyes=self.four_eyes or other.four_eyes,

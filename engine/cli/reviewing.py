@@ -1,0 +1,121 @@
+"""The subcommand that walks through what waits, one approval after the other."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.asks import LONG, described
+from engine.cli.driving import drive
+from engine.cli.options import Settings
+from engine.cli.reading import filters
+from engine.cli.root import ask, by_option, command, model_option
+from engine.cli.text import visible
+from engine.core.canonical import parse_object
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.api import Engine
+    from engine.core.messages import Arguments
+    from engine.core.run import PendingApproval, Run
+
+_KEYS = {
+    "tool_call": "[a]pprove  [e]dit  [d]eny  [w]rite the result  [s]kip  [q]uit",
+    "question": "[w]rite the answer  [d]eny  [s]kip  [q]uit",
+    "in_doubt": "[r]un again  [w]rite the result  [d]eny  [s]kip  [q]uit",
+    "changed": "[w]rite the result  [d]eny  [s]kip  [q]uit",
+}
+
+
+@command("review")
+@filters
+@by_option
+@model_option
+def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int:  # noqa: ANN401 # as Engine.pending has them
+    """Walk through what waits for a person, the oldest first, a key each."""
+    settings.note_missing()
+    waiting = ask(settings, lambda engine: engine.pending(**wanted))
+    if not waiting:
+        click.echo("Nothing waits for approval.")
+    failed = False
+    for place, asked in enumerate(waiting, 1):
+        click.echo(f"\n{place} of {len(waiting)}")
+        for line in described(asked):
+            click.echo(line)
+        try:
+            if not _decide(settings, asked, by, model):
+                break
+        except EngineError as error:
+            failed = True
+            click.echo(f"waystation: {visible(str(error))}", err=True)
+    return int(failed)
+
+
+def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | None) -> bool:
+    """Whether to go on to the next one, after a key was pressed for this one."""
+    said = None
+    while said is None:
+        key = _key(_KEYS[asked.kind])
+        if key in {"s", "q"}:
+            return key == "s"
+        said = _verdict(key, asked)
+    verb, more = said
+    about = {"approval_id": asked.approval_id, "digest": asked.digest, "by": by, **more}
+
+    def act(engine: "Engine") -> "Awaitable[Run]":
+        verdict: Callable[..., Awaitable[Run]] = getattr(engine, verb)
+        return verdict(asked.run_id, **about)
+
+    drive(settings, settings.changing, model, act)
+    return True
+
+
+def _key(choices: str) -> str:
+    click.echo(f"  {choices}: ", nl=False)
+    key = click.getchar().lower()
+    click.echo(visible(key))
+    allowed = {part[0] for part in choices.split("[")[1:]}
+    return key if key in allowed else _key(choices)
+
+
+def _verdict(key: str, asked: "PendingApproval") -> tuple[str, dict[str, Any]] | None:
+    """The method of the engine and what it is told; None where the person thought better of it."""
+    match key:
+        case "a":
+            return ("approve", {}) if _has_read(asked) else None
+        case "r":
+            return ("approve", {"retry": True}) if _has_read(asked) else None
+        case "e":
+            arguments = _edited(asked)
+            return None if arguments is None else ("approve", {"arguments": arguments})
+        case "d":
+            reason = click.prompt("  why (the model reads it)", default="", show_default=False)
+            return "deny", {"reason": reason or None}
+        case _:
+            return "answer", {"result": click.prompt("  the result, as the model reads it")}
+
+
+def _has_read(asked: "PendingApproval") -> bool:
+    """Whether one key is enough; what is too long to take in at a glance asks for the digest."""
+    if len(json.dumps(asked.arguments)) <= LONG:
+        return True
+    seen = click.prompt("  this is long; to allow it, type the first 8 characters of its digest")
+    return bool(seen == asked.digest[:8])
+
+
+def _edited(asked: "PendingApproval") -> "Arguments | None":
+    """The arguments as the person wrote them in an editor; None where nothing was changed."""
+    before = json.dumps(asked.arguments, indent=2, ensure_ascii=True)
+    text = click.edit(before, extension=".json")
+    if text is None or text.strip() == before:
+        click.echo("  nothing was changed")
+        return None
+    try:
+        arguments = parse_object(text)
+    except ValueError as error:
+        click.echo(f"  that cannot be read: {visible(str(error))}")
+        return None
+    click.echo(f"  with: {visible(json.dumps(arguments, ensure_ascii=False))}")
+    return arguments if click.confirm("  run it with these") else None

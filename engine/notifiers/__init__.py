@@ -1,0 +1,1 @@
+"""Ways to tell people that a run waits for them."""
