@@ -41,13 +41,18 @@ def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
 @command("show")
 @run_argument
 def show(settings: Settings, run_id: str) -> None:
-    """Show RUN: where it is, and who said what."""
+    """Show RUN: who said what, who allowed what, what came of it, and where it is."""
+    from engine.cli.records import print_records
     from engine.cli.render import print_run, print_transcript
+    from engine.core.evolve import fold
+    from engine.core.record import record_of
 
-    run = ask(settings, lambda engine: engine.run(run_id))
-    if not settings.json:
-        print_transcript(run)
-    print_run(run, settings)
+    journal = ask(settings, lambda engine: engine.journal(run_id))
+    if run := fold(journal):
+        if not settings.json:
+            print_transcript(run)
+            print_records(record_of(journal))
+        print_run(run, settings)
 
 
 @command("approvals")

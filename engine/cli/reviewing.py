@@ -74,7 +74,12 @@ def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | 
 
 def _key(choices: str) -> str:
     click.echo(f"  {choices}: ", nl=False)
-    key = click.getchar().lower()
+    try:
+        key = click.getchar().lower()
+    except OSError:
+        raise click.UsageError(
+            "review reads keys from a terminal; elsewhere there are approvals, approve, deny, answer"
+        ) from None
     click.echo(visible(key))
     allowed = {part[0] for part in choices.split("[")[1:]}
     return key if key in allowed else _key(choices)

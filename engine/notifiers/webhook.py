@@ -8,6 +8,7 @@ from engine.core.notices import Notice
 from engine.errors import DefinitionError, NotifyError
 
 _HTTP_OK = range(200, 300)
+_TIMEOUT = 10.0  # seconds for each step of one attempt
 
 
 class WebhookNotifier:
@@ -41,9 +42,7 @@ class WebhookNotifier:
             "Waystation-Signature": f"sha256={signed.hexdigest()}",
         }
         try:
-            async with httpx2.AsyncClient(
-                timeout=None, follow_redirects=False
-            ) as client:  # the engine breaks it off
+            async with httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
                 answer = await client.post(self._url, content=body, headers=headers)
         except httpx2.HTTPError as error:
             raise NotifyError(f"the webhook was not reached: {type(error).__name__}") from None

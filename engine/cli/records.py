@@ -1,0 +1,50 @@
+"""What was asked, decided and done in a run, call by call, as an auditor reads it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import click
+
+from engine.cli.asks import value_in_full
+from engine.cli.text import short, strange, visible
+from engine.core.record import CallRecord
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def print_records(records: Sequence[CallRecord]) -> None:
+    """Print every call that a person was asked about, or is to look at."""
+    for record in records:
+        if record.asked_at or record.allowed_by or record.to_review:
+            for line in _lines(record):
+                click.echo(line)
+
+
+def _lines(record: CallRecord) -> Iterator[str]:
+    yield f"\n{visible(record.tool)} ({record.call_id}) was asked for {_when(record.requested_at)}"
+    if record.asked_at and record.digest:
+        yield f"  put to a person {_when(record.asked_at)}, digest {record.digest[:12]}, with:"
+        for name, value in sorted((record.asked or {}).items()):
+            yield f"    {value_in_full(name)}: {value_in_full(value)}"
+        yield f"  policy: {visible(record.policy or '')}"
+    for said in record.verdicts:
+        words = " ".join(f"{visible(one)}." for one in (said.reason, said.note) if one)
+        beware = f" (beware: {found})" if (found := strange(said.by)) else ""
+        yield (
+            f"  {said.verdict} by {visible(said.by)}{beware} {_when(said.at)},"
+            f" digest {said.digest[:12]} {words}".rstrip()
+        )
+    if record.to_review:
+        yield f"  to be reviewed: it ran unasked, by {visible(record.to_review)}"
+    if record.started_at:
+        allowed = f", allowed by {visible(record.allowed_by)}" if record.allowed_by else ""
+        yield f"  started {_when(record.started_at)}, attempt {record.attempts}{allowed}, with:"
+        for name, value in sorted((record.ran or {}).items()):
+            yield f"    {value_in_full(name)}: {value_in_full(value)}"
+    ended = f" {_when(record.ended_at)}" if record.ended_at else ""
+    result = f": {short(record.result, 300)}" if record.result else ""
+    yield f"  {record.outcome}{ended}{result}"
+
+
+def _when(at: datetime) -> str:
+    return f"at {at:{_TIME}} UTC"
