@@ -78,7 +78,7 @@ def _key(choices: str) -> str:
         key = click.getchar().lower()
     except OSError:
         raise click.UsageError(
-            "review reads keys from a terminal; elsewhere there are approvals, approve, deny, answer"
+            "review reads keys from a terminal; elsewhere: approvals, approve, deny, answer"
         ) from None
     click.echo(visible(key))
     allowed = {part[0] for part in choices.split("[")[1:]}

@@ -20,6 +20,17 @@ _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_
 # The version that brought a field of a kind; an event that has none of them is of version 1.
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "run_started": {"definition": 2, "by": 3},
+    "tools_requested": {"seen": 2},
+    "tool_started": {"audit": 2},
+    "approval_requested": {
+        "demand": 2,
+        "expires_at": 2,
+        "remind_at": 2,
+        "notify": 2,
+        "form": 2,
+    },
+    "approval_granted": {"arguments": 2, "demand": 2},
+    "approval_denied": {"note": 2},
 }
 
 

@@ -98,6 +98,9 @@ def _start(run: Run | None, workflow: Workflow | None, command: Start) -> Events
         )
     if not command.message.strip():
         raise BadInputError("the message is empty; say what the run is about")
+    if command.by is None and workflow.wants_starter:
+        words = "say who starts it (by): somebody else has to approve"
+        raise BadInputError(f"workflow {workflow.name}: {words}")
     return (
         ev.RunStarted(
             run_id=command.run_id,

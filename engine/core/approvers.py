@@ -17,8 +17,12 @@ class Approvers:
     """The people who may decide, and the roles of each."""
 
     def __init__(self, roles: Mapping[str, Iterable[str]]) -> None:
-        """Take each person's roles by name."""
-        self._roles = {person(name): frozenset(said) for name, said in roles.items()}
+        """Take each person's roles by name; BadInputError for one person under two names."""
+        self._roles: dict[str, frozenset[str]] = {}
+        for name, said in roles.items():
+            if person(name) in self._roles or not person(name):
+                raise BadInputError(f"approvers: {name!r} is nobody, or is there twice")
+            self._roles[person(name)] = frozenset(said)
 
     def knows(self, by: str) -> bool:
         """Whether that person is one of them."""

@@ -71,7 +71,7 @@ class _Case:
         if call.status == "granted" and call.digest == tool.digest(arguments, demand):
             return self._intent(tool, arguments, call.attempt + 1)
         if call.status == "requested" and demand.ask != "always":
-            audit = (demand.source or "audit") if demand.ask == "audit" else None
+            audit = demand.source if demand.ask == "audit" else None
             return self._intent(tool, arguments, call.attempt + 1, audit=audit)
         if rule := self._rule(tool, arguments, demand):
             return self._intent(tool, arguments, call.attempt + 1, rule=rule)

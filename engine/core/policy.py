@@ -137,7 +137,7 @@ def demanded(
     if policy is None:
         return None
     if isinstance(policy, str):
-        return Demand(ask=policy)
+        return Demand(ask=policy, source=where if policy == "audit" else "")
     if isinstance(policy, ApprovalPolicy):
         return policy.demand(*_judged(policy.when, where, arguments, run))
     if callable(policy):
@@ -147,6 +147,13 @@ def demanded(
         if fnmatchcase(tool, rule.tool) and hold(rule.when, arguments):
             return rule.demand(rule.ask, f"{where}, rule {place}: {rule.in_words()}")
     return None
+
+
+def wants_four_eyes(policy: Policy | None) -> bool:
+    """Whether the policy may ask for somebody else than who started the run."""
+    if isinstance(policy, list | tuple):
+        return any(rule.four_eyes for rule in policy)
+    return isinstance(policy, ApprovalPolicy) and policy.four_eyes
 
 
 def declared(policy: Policy | None) -> str:

@@ -7,6 +7,7 @@ import orjson
 
 from engine.core import events as ev
 from engine.core.approvers import Authority, named, person
+from engine.core.canonical import digest
 from engine.core.commands import Answer, Approve, Deny, VerdictCommand
 from engine.core.conditions import Conditions, fault_in, hold, in_words
 from engine.core.judge import terms_of
@@ -72,17 +73,23 @@ def _approve(
     _require_grantable(asked, command)
     grant = granted(asked, command.by, command.note)
     if command.arguments is not None:
-        grant = _edited(run, _tool(workflow, asked), workflow, asked, grant, command.arguments)
-        edited = asked.model_copy(update={"demand": grant.demand or asked.demand})
+        grant = _edited(run, workflow, asked, grant, command.arguments)
+    if grant.arguments is None:
+        _require_somebody_else(asked, command.by)
+    else:
+        edited = asked.model_copy(update={"demand": grant.demand})
         by_whom.require(run, edited, command.by, f"change {asked.tool} so")
-    elif person(command.by) in map(person, asked.grants):
-        raise NotAllowedError(
-            f"{command.by} has approved {asked.tool} ({asked.call_id}) already; "
-            f"it takes {asked.demand.quorum} people"
-        )
     if command.remember is None:
         return (grant,)
-    return grant, _rule(run, _tool(workflow, asked), asked, grant, command.remember)
+    return grant, _rule(run, workflow, asked, grant, command.remember)
+
+
+def _require_somebody_else(asked: Approval, by: str) -> None:
+    if person(by) in map(person, asked.grants):
+        raise NotAllowedError(
+            f"{by} has approved {asked.tool} ({asked.call_id}) already; "
+            f"it takes {asked.demand.quorum} people"
+        )
 
 
 def _require_grantable(asked: Approval, command: Approve) -> None:
@@ -109,22 +116,22 @@ def _require_grantable(asked: Approval, command: Approve) -> None:
             assert_never(other)
 
 
-def _edited(  # noqa: PLR0913, PLR0917 # what a changed action is bound to
+def _edited(
     run: Run,
-    tool: Tool,
     workflow: Workflow | None,
     asked: Approval,
     grant: ev.ApprovalGranted,
     wanted: Arguments,
 ) -> ev.ApprovalGranted:
     """The grant of an action with other arguments, which today's policy judges, too."""
+    declared, tool = _declared(workflow, asked)
     try:
         arguments = tool.validate(orjson.dumps(wanted).decode())
     except (ArgumentsError, TypeError, ValueError) as error:
         raise BadInputError(f"the changed arguments do not fit {tool.name}: {error}") from error
-    if arguments == asked.arguments or workflow is None:
+    if digest(arguments) == digest(asked.arguments):
         return grant
-    demand = workflow.demand(tool, arguments, run)
+    demand = declared.demand(tool, arguments, run)
     return grant.model_copy(
         update={
             "arguments": arguments,
@@ -135,20 +142,26 @@ def _edited(  # noqa: PLR0913, PLR0917 # what a changed action is bound to
 
 
 def _rule(
-    run: Run, tool: Tool, asked: Approval, grant: ev.ApprovalGranted, when: Conditions
+    run: Run,
+    workflow: Workflow | None,
+    asked: Approval,
+    grant: ev.ApprovalGranted,
+    when: Conditions,
 ) -> ev.StickyRuleAdded:
     """The rule that a grant brings with it, no broader than what was said."""
-    demand = grant.demand or asked.demand
+    declared, tool = _declared(workflow, asked)
     if fault := fault_in(when) or ("say while what holds" if not when else None):
         raise BadInputError(f"the rule: {fault}")
     properties = tool.parameters.get("properties")
-    unknown = [name for name in when if name not in (properties or {})]  # type: ignore[operator]
-    if unknown:
+    known = properties if isinstance(properties, dict) else {}
+    if unknown := [name for name in when if name not in known]:
         raise BadInputError(f"the rule: {tool.name} has no argument {unknown[0]!r}")
-    if demand.quorum > 1:
-        raise RefusedError(f"it takes {demand.quorum} people each time; no rule can stand for them")
-    if not hold(when, grant.arguments or asked.arguments):
+    arguments = asked.arguments if grant.arguments is None else grant.arguments
+    if not hold(when, arguments):
         raise BadInputError(f"the rule does not hold of this very call: {in_words(when)}")
+    demand = declared.demand(tool, arguments, run)
+    if (most := max(demand.quorum, asked.demand.quorum)) > 1:
+        raise RefusedError(f"it takes {most} people each time; no rule can stand for them")
     return ev.StickyRuleAdded(
         rule_id=f"{run.id}.rule{run.ruled + 1}",
         tool=asked.tool,
@@ -173,7 +186,7 @@ def _denied(asked: Approval, command: Deny) -> ev.ApprovalDenied:
 def _answered(workflow: Workflow | None, asked: Approval, command: Answer) -> ev.ApprovalAnswered:
     content = command.result
     if asked.kind == "question":
-        form = _tool(workflow, asked).form
+        form = _declared(workflow, asked)[1].form
         content = form.check(asked.arguments, content) if form else content
     return ev.ApprovalAnswered(
         approval_id=asked.approval_id,
@@ -185,13 +198,13 @@ def _answered(workflow: Workflow | None, asked: Approval, command: Answer) -> ev
     )
 
 
-def _tool(workflow: Workflow | None, asked: Approval) -> Tool:
-    tool = workflow and workflow.tool(asked.tool)
-    if not tool:
-        raise RefusedError(
-            f"the tool {asked.tool} is gone from the workflow; deny, or go on with it"
-        )
-    return tool
+def _declared(workflow: Workflow | None, asked: Approval) -> tuple[Workflow, Tool]:
+    """The tool as it is today; RefusedError where there is none any more."""
+    tool = workflow.tool(asked.tool) if workflow else None
+    if workflow is None or tool is None:
+        words = f"the tool {asked.tool} is gone from the workflow; deny, or go on with it (resume)"
+        raise RefusedError(words)
+    return workflow, tool
 
 
 def _is_given_already(run: Run, command: VerdictCommand) -> bool:

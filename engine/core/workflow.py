@@ -15,7 +15,7 @@ from engine.core.demand import Demand
 from engine.core.forms import Form
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
-from engine.core.policy import Policy, declared, demanded, fault_of
+from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
 from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
@@ -268,6 +268,11 @@ class Workflow:
         if not demands:
             return Demand(ask="never" if tool.read_only else "always")
         return reduce(Demand.stricter, demands)
+
+    @property
+    def wants_starter(self) -> bool:
+        """Whether a policy may ask for somebody else than who started the run."""
+        return any(map(wants_four_eyes, (self.approval, *(one.approval for one in self.tools))))
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or None."""
