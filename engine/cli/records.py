@@ -28,11 +28,12 @@ def _lines(record: CallRecord) -> Iterator[str]:
             yield f"    {value_in_full(name)}: {value_in_full(value)}"
         yield f"  policy: {visible(record.policy or '')}"
     for said in record.verdicts:
-        words = " ".join(f"{visible(one)}." for one in (said.reason, said.note) if one)
+        reason = f": {visible(said.reason)}" if said.reason else ""
+        note = f" (note: {visible(said.note)})" if said.note else ""
         beware = f" (beware: {found})" if (found := strange(said.by)) else ""
         yield (
             f"  {said.verdict} by {visible(said.by)}{beware} {_when(said.at)},"
-            f" digest {said.digest[:12]} {words}".rstrip()
+            f" digest {said.digest[:12]}{reason}{note}"
         )
     if record.to_review:
         yield f"  to be reviewed: it ran unasked, by {visible(record.to_review)}"

@@ -71,7 +71,7 @@ def _accept_changes(run: Run, command: AcceptChanges, by_whom: Authority) -> Eve
 
 def _revoke(run: Run, command: Revoke, by_whom: Authority) -> Events:
     by_whom.require_known(command.by, "revoke a rule")
-    if run.state in ENDED or command.rule_id not in {rule.id for rule in run.rules}:
+    if run.state is State.Aborted or command.rule_id not in {rule.id for rule in run.rules}:
         known = ", ".join(rule.id for rule in run.rules) or "none"
         raise RefusedError(
             f"run {run.id} has no rule {command.rule_id!r} to revoke; it has: {known}"
