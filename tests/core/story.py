@@ -58,6 +58,22 @@ def answers(words: str = "Hi") -> ev.ModelAnswered:
     return ev.ModelAnswered(message=Message(role="assistant", content=words))
 
 
+def valid_for_chat(run: Run) -> bool:
+    """Whether every message with tool calls is followed by their results at once, and no others."""
+    messages = [*run.messages]
+    while messages:
+        message = messages.pop(0)
+        if message.role == "tool":
+            return False
+        wanted = [call.id for call in message.tool_calls]
+        if run.calls and not messages:
+            return wanted == [call.id for call in run.calls]  # the turn that is still open
+        found = [messages.pop(0) for _ in wanted if messages]
+        if [one.tool_call_id for one in found if one.role == "tool"] != wanted:
+            return False
+    return True
+
+
 class Story(Given):
     """What happened is recorded as it happens; `journal` has it all."""
 

@@ -6,31 +6,15 @@ from engine.core import events as ev
 from engine.core.commands import Abort, Answer, Approve, Deny, Send
 from engine.core.effects import CallModel
 from engine.core.messages import Message
-from engine.core.run import Run, pending_of
+from engine.core.run import pending_of
 from engine.errors import BadInputError, RefusedError
-from tests.core.story import Story, answers, pays, shop
+from tests.core.story import Story, answers, pays, shop, valid_for_chat
 from tests.spec import asks
 
 PAY = ("pay", '{"order": "1"}')
 LOOK = ("look", '{"order": "1"}')
 MORE = Send(message="And hurry", by="cora")
 HURRY = ("user", "And hurry")
-
-
-def valid_for_chat(run: Run) -> bool:
-    """Whether every message with tool calls is followed by their results at once, and no others."""
-    messages = [*run.messages]
-    while messages:
-        message = messages.pop(0)
-        if message.role == "tool":
-            return False
-        wanted = [call.id for call in message.tool_calls]
-        if run.calls and not messages:
-            return wanted == [call.id for call in run.calls]  # the turn that is still open
-        found = [messages.pop(0) for _ in wanted if messages]
-        if [one.tool_call_id for one in found if one.role == "tool"] != wanted:
-            return False
-    return True
 
 
 def last_words() -> ev.AnswerSuperseded:
