@@ -182,7 +182,8 @@ def _edits_in_words(before: Arguments | None, after: Arguments | None) -> str | 
     names = [
         name for name in sorted({*before, *after}) if _shown(before, name) != _shown(after, name)
     ]
-    return "; ".join(f"{name}: {_shown(before, name)} -> {_shown(after, name)}" for name in names)
+    words = (f"{name}: {_shown(before, name)} -> {_shown(after, name)}" for name in names)
+    return "; ".join(words) or None
 
 
 def _shown(arguments: Arguments, name: str) -> str:

@@ -1,5 +1,6 @@
 """What must hold of a call's arguments, as data: `{"amount": {"le": 20}}`."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -21,6 +22,8 @@ _SIGNS: Mapping[Test, str] = {
     "ge": ">=",
     "in": "in",
 }
+
+_SIGN = re.compile(r"==|!=|<=|>=|<|>| in ")
 
 
 def hold(conditions: Conditions, arguments: Arguments) -> bool:
@@ -62,10 +65,9 @@ def in_words(conditions: Mapping[str, Mapping[Test, JsonValue]]) -> str:
 
 def read(text: str) -> Conditions:
     """One condition from such words; ValueError where it is none."""
-    for sign in ("==", "!=", "<=", ">=", "<", ">", " in "):
-        name, found, wanted = text.partition(sign)
-        if found:
-            return {name.strip(): {_test_of(sign): _value(wanted)}}
+    if found := _SIGN.search(text):  # the first one: the value may hold others
+        name, wanted = text[: found.start()], text[found.end() :]
+        return {name.strip(): {_test_of(found[0]): _value(wanted)}}
     raise ValueError(f'{text!r} is no condition; right would be: amount <= 20, or order == "24680"')
 
 

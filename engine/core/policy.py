@@ -1,6 +1,7 @@
 """What authors declare about approval, and what that demands of one call."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import get_args
@@ -43,13 +44,16 @@ class _Terms:
             raise DefinitionError(f"approval: quorum is a number from 1 on, not {self.quorum!r}")
         times = [("expires_in", self.expires_in), ("remind_every", self.remind_every)]
         if isinstance(self.on_expiry, Escalation):
+            if not self.on_expiry.role.strip():
+                raise DefinitionError("approval: the escalation's role is empty")
             times.append(("the escalation's expires_in", self.on_expiry.expires_in))
         elif self.on_expiry not in ("deny", "abort"):
             raise DefinitionError(
                 f'approval: on_expiry is "deny", "abort" or an Escalation, not {self.on_expiry!r}'
             )
         for name, seconds in times:
-            if seconds is not None and not 0 < seconds <= _LONGEST:
+            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            if seconds is not None and not (number and 0 < seconds <= _LONGEST):
                 raise DefinitionError(f"approval: {name} is in seconds, above 0, not {seconds!r}")
         if isinstance(self.on_expiry, Escalation) and self.expires_in is None:
             raise DefinitionError("approval: an escalation needs expires_in to come to pass")
@@ -177,7 +181,7 @@ def _judged(when: Ask | Predicate, where: str, arguments: Arguments, run: Run) -
         return when, ""
     source = f"{where}: {_name(when)}"
     try:
-        return ("always" if when(arguments, run) else "never"), source
+        return ("always" if when(deepcopy(arguments), run) else "never"), source
     except Exception as error:  # noqa: BLE001 # an author's predicate may raise anything
         return "always", f"{source}, which could not judge it ({type(error).__name__})"
 

@@ -12,7 +12,8 @@ from engine.core.commands import Answer, Approve, Deny, VerdictCommand
 from engine.core.conditions import Conditions, fault_in, hold, in_words
 from engine.core.judge import terms_of
 from engine.core.messages import Arguments
-from engine.core.run import Approval, Run, Verdict
+from engine.core.repeated import is_given_already, names
+from engine.core.run import Approval, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import ENDED
 from engine.core.workflow import Tool, Workflow
@@ -40,7 +41,7 @@ def give_verdict(
         words = f"{command.digest!r} is no digest: 8 to 64 of the characters 0-9 and a-f"
         raise BadInputError(words)
     verb = _VERBS[type(command)]
-    if _is_given_already(run, command):
+    if is_given_already(run, workflow, command):
         return ()
     asked = _meant(run, command, verb)
     by_whom.require(run, asked, command.by, f"{verb} {asked.tool} ({asked.call_id})")
@@ -132,11 +133,14 @@ def _edited(
     if digest(arguments) == digest(asked.arguments):
         return grant
     demand = declared.demand(tool, arguments, run)
+    same = tool.digest(asked.arguments, demand) == asked.digest
     return grant.model_copy(
         update={
             "arguments": arguments,
             "digest": tool.digest(arguments, demand),
-            "demand": asked.demand.stricter(demand) if demand.ask == "always" else asked.demand,
+            "demand": asked.demand
+            if same or demand.ask != "always"
+            else asked.demand.stricter(demand),
         }
     )
 
@@ -160,6 +164,8 @@ def _rule(
     if not hold(when, arguments):
         raise BadInputError(f"the rule does not hold of this very call: {in_words(when)}")
     demand = declared.demand(tool, arguments, run)
+    if tool.digest(arguments, demand) != grant.digest:
+        raise RefusedError("the policy has changed since; no rule can be made of what it was")
     if (most := max(demand.quorum, asked.demand.quorum)) > 1:
         raise RefusedError(f"it takes {most} people each time; no rule can stand for them")
     return ev.StickyRuleAdded(
@@ -207,38 +213,6 @@ def _declared(workflow: Workflow | None, asked: Approval) -> tuple[Workflow, Too
     return workflow, tool
 
 
-def _is_given_already(run: Run, command: VerdictCommand) -> bool:
-    """Whether this is the verdict by which that approval was closed, delivered once more."""
-    if any(_names(command, asked) for asked in run.approvals):
-        return False
-    for said in reversed(run.verdicts):
-        if _names(command, said):
-            return _same(said, command)
-    return False
-
-
-def _names(command: VerdictCommand, one: Approval | Verdict) -> bool:
-    """Whether the command can mean it; one that names nothing can mean anything."""
-    ids = ((command.approval_id, one.approval_id), (command.call_id, one.call_id))
-    return all(wanted in (None, found) for wanted, found in ids)
-
-
-def _same(said: Verdict, command: VerdictCommand) -> bool:
-    if person(said.by) != person(command.by) or said.note != command.note:
-        return False
-    if command.digest is not None and not said.digest.startswith(command.digest):
-        return False
-    match command:
-        case Approve():
-            return said.verdict == "granted" and said.arguments == command.arguments
-        case Deny():
-            return said.verdict == "denied" and said.said == command.reason
-        case Answer():
-            return said.verdict == "answered" and said.said == command.result
-        case other:
-            assert_never(other)
-
-
 def _require_seen(asked: Approval, command: VerdictCommand) -> None:
     """Nothing; RefusedError where the person saw another action than the one that waits."""
     seen = command.digest
@@ -257,7 +231,7 @@ def _meant(run: Run, command: VerdictCommand, verb: str) -> Approval:
             words += "; go on with it first (resume): it asks if it has to"
         raise RefusedError(f"run {run.id} is {run.state} and waits for no verdict; {words}")
     waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
-    meant = [one for one in run.approvals if _names(command, one)]
+    meant = [one for one in run.approvals if names(command, one)]
     if len(meant) > 1:
         raise AmbiguousCallError(f"run {run.id} waits for several calls; name one: {waiting}")
     if meant:
@@ -271,7 +245,7 @@ def _meant(run: Run, command: VerdictCommand, verb: str) -> Approval:
 
 def _last_said(run: Run, command: VerdictCommand) -> str:
     """Who decided already on what is meant."""
-    said = [one for one in run.verdicts if _names(command, one)]
+    said = [one for one in run.verdicts if names(command, one)]
     if not said:
         return ""
     last = said[-1]
