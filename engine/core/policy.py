@@ -140,11 +140,9 @@ def demanded(
     """What the policy declared at `where` demands of that call; None where it says nothing."""
     if policy is None:
         return None
-    if isinstance(policy, str):
-        return Demand(ask=policy, source=where if policy == "audit" else "")
     if isinstance(policy, ApprovalPolicy):
         return policy.demand(*_judged(policy.when, where, arguments, run))
-    if callable(policy):
+    if isinstance(policy, str) or callable(policy):
         ask, source = _judged(policy, where, arguments, run)
         return Demand(ask=ask, source=source)
     for place, rule in enumerate(policy, 1):
@@ -178,7 +176,7 @@ def declared(policy: Policy | None) -> str:
 
 def _judged(when: Ask | Predicate, where: str, arguments: Arguments, run: Run) -> tuple[Ask, str]:
     if isinstance(when, str):
-        return when, ""
+        return when, where if when == "audit" else ""
     source = f"{where}: {_name(when)}"
     try:
         return ("always" if when(deepcopy(arguments), run) else "never"), source
