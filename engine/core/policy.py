@@ -1,6 +1,7 @@
 """What authors declare about approval, and what that demands of one call."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import get_args
@@ -170,7 +171,7 @@ def _judged(when: Ask | Predicate, where: str, arguments: Arguments, run: Run) -
         return when, ""
     source = f"{where}: {_name(when)}"
     try:
-        return ("always" if when(arguments, run) else "never"), source
+        return ("always" if when(deepcopy(arguments), run) else "never"), source
     except Exception as error:  # noqa: BLE001 # an author's predicate may raise anything
         return "always", f"{source}, which could not judge it ({type(error).__name__})"
 
