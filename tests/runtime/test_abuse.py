@@ -155,11 +155,9 @@ async def test_an_agent_s_own_tool_gives_no_verdict_of_any_kind() -> None:
     assert till.paid == []
 
 
-@pytest.mark.parametrize(
-    "names", [("alice", "Alice"), ("alice", "ALICE "), ("alice", "\uff41lice")]
-)
-async def test_a_person_of_two_spellings_is_one_of_two(names: tuple[str, str]) -> None:
-    till, (name, other) = Till(), names
+@pytest.mark.parametrize("other", ["Alice", "ALICE ", "\uff41lice"])
+async def test_a_person_of_two_spellings_is_one_of_two(other: str) -> None:
+    till = Till()
     tools = [till.tool(ApprovalPolicy(quorum=2, roles=["manager"]))]
     approvers = {"Alice": ["manager"], "bob": ["manager"]}
     async with desk(pays(5), tools=tools, approvers=approvers) as engine:
