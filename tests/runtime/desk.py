@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from engine import Engine, Limits, NotAllowedError, ScriptedModel, Tool, Workflow, events, tool
+from engine import (
+    Engine,
+    Limits,
+    ModelClient,
+    NotAllowedError,
+    Notifier,
+    ScriptedModel,
+    Tool,
+    Workflow,
+    events,
+    tool,
+)
 from engine.core.policy import Policy
 from tests.runtime.test_engine import OK, SQLITE, calls
 
@@ -47,23 +58,22 @@ def pays(*amounts: float) -> dict[str, Any]:
     return calls(*(("pay", {"order": "1", "amount": amount}) for amount in amounts))
 
 
-def shop(*replies: Any, tools: Sequence[Tool], approval: Policy | None = None) -> Workflow:
-    """A workflow whose model gives these replies, and then says ok."""
-    return Workflow(
+def desk(
+    *replies: Any,
+    tools: Sequence[Tool],
+    notifiers: Sequence[Notifier] = (),
+    model: ModelClient | None = None,
+    **more: Any,
+) -> Engine:
+    """An engine for a shop whose model gives these replies, and then says ok; on one store."""
+    workflow = Workflow(
         name="shop",
         instructions="Help.",
         tools=tools,
-        approval=approval,
+        notifiers=notifiers,
         limits=Limits(max_turns=50),
-        model=ScriptedModel([*replies, OK]),
+        model=model or ScriptedModel([*replies, OK]),
     )
-
-
-def desk(
-    *replies: Any, tools: Sequence[Tool], approval: Policy | None = None, **more: Any
-) -> Engine:
-    """An engine for that shop, on the one store of the test."""
-    workflow = shop(*replies, tools=tools, approval=approval)
     return Engine(store=SQLITE, workflows=[workflow], log=LOG, **more)
 
 
