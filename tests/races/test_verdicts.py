@@ -10,6 +10,7 @@ from tests.races.checks import all_done, count, journals, leased, log_is_journal
 from tests.races.deciders import KINDS, VERDICTS, Decided, decide_all, decide_and_die
 from tests.races.drivers import LOG, opened, submit
 from tests.races.processes import Children
+from tests.races.racers import Tally, resume_all
 
 PAIR = ("approval_granted", "approval_denied")
 
@@ -60,6 +61,21 @@ async def test_a_verdict_outlives_a_process_that_dies_before_it_drives_on(
         await engine.worker().run(once=True)
         await all_done(engine, [name])
         await only_verdict_is(engine, name, by="ann")
+
+
+async def test_one_pause_that_several_processes_go_on_from_has_one_effect(
+    children: Children,
+) -> None:
+    (name,) = await parked(1)
+    dying = children.start(decide_and_die, "approval_granted", "after append")
+    assert dying.exit_code() == -signal.SIGKILL
+    tallies: list[Tally] = children.together(3, resume_all, "refund", [name])
+    assert sum(one.lost for one in tallies) > 0, "nobody raced for it"
+    assert sum(one.finished for one in tallies) + sum(one.busy for one in tallies) == 3
+    async with opened("refund") as engine:
+        await all_done(engine, [name])
+        await only_verdict_is(engine, name, by="ann")
+    assert len(shop.effects()) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -87,10 +87,14 @@ async def kinds(engine: Engine) -> list[str]:
     return [event.kind for event in await journal(engine)]
 
 
+def log_lines() -> list[dict[str, Any]]:
+    """What the log has, line by line."""
+    return [json.loads(line) for line in Path(LOG).read_text(encoding="utf-8").splitlines()]
+
+
 def refusals() -> list[dict[str, Any]]:
     """What the log has of people who were not allowed to decide."""
-    lines = [json.loads(line) for line in Path(LOG).read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line["event"] == "refused"]
+    return [line for line in log_lines() if line["event"] == "refused"]
 
 
 async def not_allowed(engine: Engine, deciding: Awaitable[object], match: str) -> None:
