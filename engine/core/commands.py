@@ -1,11 +1,27 @@
 """What people ask of a run."""
 
+from pydantic import ValidationError
+
 from engine.core.conditions import Conditions
 from engine.core.messages import Arguments
 from engine.core.shape import Shape
+from engine.errors import BadInputError
 
 
-class Start(Shape):
+class _Asked(Shape):
+    """What a person asks; BadInputError for what is no such thing."""
+
+    def __init__(self, **said: object) -> None:
+        """Take what is asked by name."""
+        try:
+            super().__init__(**said)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(map(str, fault["loc"][:3]))
+            raise BadInputError(f"{where}: {fault['msg']}") from None
+
+
+class Start(_Asked):
     """Begin a run with a first message; `by` is whose run it is."""
 
     run_id: str
@@ -13,7 +29,7 @@ class Start(Shape):
     by: str | None = None
 
 
-class _OfAnApproval(Shape):
+class _OfAnApproval(_Asked):
     """Which approval is meant: by its id or its call's, while only one is open by neither.
 
     `digest` is that of the action which the person saw, in hex, or its first 8 or more
@@ -52,27 +68,27 @@ class Answer(_OfAnApproval):
     result: str
 
 
-class Revoke(Shape):
+class Revoke(_Asked):
     """Take a sticky rule back."""
 
     rule_id: str
     by: str
 
 
-class Send(Shape):
+class Send(_Asked):
     """Give the run another message of the customer's."""
 
     message: str
     by: str | None = None
 
 
-class AcceptChanges(Shape):
+class AcceptChanges(_Asked):
     """Let the calls that were asked for under other code go on under today's."""
 
     by: str
 
 
-class Abort(Shape):
+class Abort(_Asked):
     """Give the run up."""
 
     by: str

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Protocol
@@ -140,8 +141,11 @@ class Tool:
         return self._validator.parse(text)
 
     def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
-        """The keyword arguments for `function` that validated `arguments` stand for."""
-        return self._validator.bind(arguments)
+        """The keyword arguments for `function` that validated `arguments` stand for.
+
+        They are its own: what it does to them changes nothing of what was approved.
+        """
+        return self._validator.bind(deepcopy(arguments))
 
     def digest(self, arguments: Mapping[str, JsonValue], demand: Demand) -> str:
         """The digest of the exact action: this tool, these arguments, this schema, this demand."""

@@ -68,5 +68,5 @@ def _notice(run: Run, asked: Approval, name: str, at: datetime) -> Notice:
         run_id=run.id,
         workflow=run.workflow,
         at=at,
-        approval=asked.model_copy(update={"untold": (), "notify": ()}),
+        approval=asked.model_copy(update={"untold": (), "notify": ()}, deep=True),
     )

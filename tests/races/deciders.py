@@ -32,10 +32,12 @@ class Decided:
     complaints: tuple[str, ...]
 
 
-async def decide_all(_: Wire, barrier: Barrier, place: int, names: list[str]) -> Decided:
+async def decide_all(
+    _: Wire, barrier: Barrier, place: int, kinds: tuple[str, ...], names: list[str]
+) -> Decided:
     """Give one's verdict on each of the runs, each at the same moment as everybody else."""
     store, won, refusals = HookedStore(), list[str](), dict[str, str]()
-    verdict, by = VERDICTS[KINDS[place % len(KINDS)]], f"person {place}"
+    verdict, by = VERDICTS[kinds[place % len(kinds)]], f"person {place}"
     with complaints() as said:
         async with opened("refund", store, log=LOG) as engine:
             for name in names:
