@@ -103,9 +103,9 @@ def test_a_predicate_cannot_change_what_it_judges() -> None:
 @pytest.mark.parametrize(
     ("policy", "audit"),
     [
-        ("audit", "audit"),
+        ("audit", "tool pay"),
         ("never", None),
-        (ApprovalPolicy(when="audit"), "audit"),
+        (ApprovalPolicy(when="audit"), "tool pay"),
         ([Rule(ask="audit")], "tool pay, rule 1: *"),
     ],
 )
