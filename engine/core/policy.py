@@ -178,7 +178,7 @@ def declared(policy: Policy | None) -> str:
 
 def _judged(when: Ask | Predicate, where: str, arguments: Arguments, run: Run) -> tuple[Ask, str]:
     if isinstance(when, str):
-        return when, ""
+        return when, where if when == "audit" else ""
     source = f"{where}: {_name(when)}"
     try:
         return ("always" if when(deepcopy(arguments), run) else "never"), source
