@@ -241,3 +241,10 @@ def test_the_same_grant_with_its_rule_twice_is_one_and_with_another_refused() ->
     story.says(command).unmoved_by(command)
     wider = command.model_copy(update={"remember": {"order": {"eq": "1"}}})
     story.refuses(wider, RefusedError, "was granted by ann")
+
+
+def test_a_rule_is_not_made_for_a_policy_that_its_maker_has_not_met() -> None:
+    story = Story(shop(pays()), FIRST, authority=STAFF)
+    story.under(shop(pays(ApprovalPolicy(roles=["manager"]))))
+    words = "the policy has changed since"
+    story.refuses(Approve(by="ann", remember=SMALL), RefusedError, words)
