@@ -25,13 +25,13 @@ def of_an_approval(run: Run, event: ev.ApprovalEvent, at: datetime) -> Changes:
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return _told(run, event)
         case said:
-            return _decided(run, said) | _noted(run, said, at)
+            return _decided(run, said, at) | _noted(run, said, at)
 
 
-def _decided(run: Run, event: Said) -> Changes:
+def _decided(run: Run, event: Said, at: datetime) -> Changes:
     match event:
         case ev.ApprovalGranted():
-            return _grant(run, event)
+            return _grant(run, event, at)
         case ev.ApprovalDenied():
             return _deny(run, event)
         case ev.ApprovalAnswered():
@@ -67,7 +67,7 @@ def _ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
     return waiting | {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
 
 
-def _grant(run: Run, event: ev.ApprovalGranted) -> Changes:
+def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
     """The call as a person allowed it, once as many have as must.
 
     Accepted changes are judged by today's code, from the start. Arguments that a person
@@ -79,7 +79,7 @@ def _grant(run: Run, event: ev.ApprovalGranted) -> Changes:
         fresh = {"accepted": event.digest, "arguments": None, "edited": None, "edits": None}
         changes = move(run, event.call_id, "requested", retry_at=None, **fresh)
         return close(run, event.approval_id) | changes
-    agreed = _agreed(asked, event)
+    agreed = _agreed(asked, event, at)
     if len(agreed.grants) < agreed.demand.quorum:
         return _replaced(run, agreed)
     edited = agreed.arguments if agreed.original is not None else None
@@ -129,8 +129,7 @@ def _expire(run: Run, event: ev.ApprovalExpired) -> Changes:
 def _remind(run: Run, event: ev.ApprovalReminded, at: datetime) -> Changes:
     """The approval, to be told again, and once more after as long again."""
     asked = run.approval(event.approval_id)
-    every = asked.demand.remind_every
-    due = None if every is None else at + timedelta(seconds=every)
+    due = _after(at, asked.demand.remind_every)
     return _replaced(run, asked.model_copy(update={"remind_at": due, "untold": _all(asked.notify)}))
 
 
@@ -190,19 +189,27 @@ def _shown(arguments: Arguments, name: str) -> str:
     return orjson.dumps(arguments[name]).decode() if name in arguments else "nothing"
 
 
-def _agreed(asked: Approval, event: ev.ApprovalGranted) -> Approval:
+def _agreed(asked: Approval, event: ev.ApprovalGranted, at: datetime) -> Approval:
+    """The approval with one person more; a changed action is told of, and has its own terms."""
     if event.arguments is None:
         return asked.model_copy(update={"grants": (*asked.grants, event.by)})
-    original = asked.arguments if asked.original is None else asked.original
+    demand = event.demand or asked.demand
     return asked.model_copy(
         update={
             "arguments": event.arguments,
-            "original": original,
+            "original": asked.arguments if asked.original is None else asked.original,
             "digest": event.digest,
-            "demand": event.demand or asked.demand,
+            "demand": demand,
             "grants": (event.by,),
+            "expires_at": asked.expires_at or _after(at, demand.expires_in),
+            "remind_at": asked.remind_at or _after(at, demand.remind_every),
+            "untold": _all(asked.notify),
         }
     )
+
+
+def _after(at: datetime, seconds: float | None) -> datetime | None:
+    return None if seconds is None else at + timedelta(seconds=seconds)
 
 
 def _all(notifiers: tuple[str, ...]) -> tuple[Untold, ...]:

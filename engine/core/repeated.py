@@ -12,13 +12,12 @@ from engine.errors import BadInputError
 
 
 def is_given_already(run: Run, workflow: Workflow | None, command: VerdictCommand) -> bool:
-    """Whether this is the verdict by which that approval was closed, delivered once more."""
+    """Whether this is the verdict that was given on a closed approval, delivered once more."""
     if any(names(command, asked) for asked in run.approvals):
         return False
-    for said in reversed(run.verdicts):
-        if names(command, said):
-            return _same(run, workflow, said, command)
-    return False
+    return any(
+        names(command, said) and _same(run, workflow, said, command) for said in run.verdicts
+    )
 
 
 def names(command: VerdictCommand, one: Approval | Verdict) -> bool:

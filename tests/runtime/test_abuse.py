@@ -10,6 +10,7 @@ import pytest
 from engine import (
     ApprovalPolicy,
     Approve,
+    BadInputError,
     Deny,
     Engine,
     NotAllowedError,
@@ -209,9 +210,13 @@ async def test_a_call_in_doubt_is_not_for_who_started_the_run_where_four_eyes_ar
 
 async def test_a_run_that_nobody_is_known_to_have_started_passes_no_four_eyes() -> None:
     till = Till()
-    tools = [till.tool(ApprovalPolicy(four_eyes=True))]
-    async with desk(pays(5), tools=tools) as engine:
+    four_eyes = [till.tool(ApprovalPolicy(four_eyes=True))]
+    async with desk(pays(5), tools=[till.tool("always")]) as engine:
         await engine.start("shop", "Hello", run_id="r1")
+    async with desk(pays(5), tools=four_eyes) as engine:
+        with pytest.raises(BadInputError, match="say who starts it"):
+            await engine.start("shop", "Hello", run_id="r2")
+        await engine.approve("r1", by="ann")  # of what it was, which is asked again
         await not_allowed(engine, engine.approve("r1", by="ann"), "nobody knows who did")
     assert till.paid == []
 
