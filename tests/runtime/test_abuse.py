@@ -211,9 +211,11 @@ async def test_a_call_in_doubt_is_not_for_who_started_the_run_where_four_eyes_ar
 
 async def test_a_run_that_nobody_is_known_to_have_started_passes_no_four_eyes() -> None:
     till = Till()
-    tools = [till.tool(ApprovalPolicy(four_eyes=True))]
-    async with desk(pays(5), tools=tools) as engine:
-        await engine.start("shop", "Hello", run_id="r1")
+    async with desk(pays(5), tools=[till.tool()]) as before:
+        await before.start("shop", "Hello", run_id="r1")
+    async with desk(pays(5), tools=[till.tool(ApprovalPolicy(four_eyes=True))]) as engine:
+        run = await engine.approve("r1", by="ann")
+        assert [one.demand.four_eyes for one in run.approvals] == [True], "it is asked again"
         await not_allowed(engine, engine.approve("r1", by="ann"), "nobody knows who did")
     assert till.paid == []
 
