@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 import orjson
 
+from engine.cli.filters import seconds
 from engine.cli.options import Settings
-from engine.cli.reading import seconds
 from engine.cli.root import ask, command
 from engine.core.record import CallRecord
 

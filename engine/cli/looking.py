@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.filters import filters
 from engine.cli.options import Settings
-from engine.cli.reading import filters
 from engine.cli.root import ask, command, run_argument
 from engine.core.states import State
 

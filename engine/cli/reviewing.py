@@ -7,8 +7,8 @@ import click
 
 from engine.cli.asks import LONG, described
 from engine.cli.driving import drive
+from engine.cli.filters import filters
 from engine.cli.options import Settings
-from engine.cli.reading import filters
 from engine.cli.root import ask, by_option, command, model_option
 from engine.cli.text import visible
 from engine.core.canonical import parse_object

@@ -9,6 +9,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 # Letters and marks that have no shape: fillers, the empty Braille cell, joiners, selectors.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _ACCENTED = range(0xC0, 0x180)
+_ALIKE = frozenset("\u0131\u0138\u013f\u0140\u017f")  # dotless i, kra, l with a dot, long s
 _PUNCTUATION = frozenset(
     "\u00a3\u00a7\u00ab\u00b0\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac"
 )
@@ -20,6 +21,8 @@ def visible(text: str, *, keep: str = "") -> str:
 
     Characters in `keep` (a line end, say) stay as they are.
     """
+    if text.isascii() and text.isprintable():
+        return text  # most are, and some are long
     return "".join(
         letter if letter in keep or not _hides(letter) else _escape(letter) for letter in text
     )
@@ -42,6 +45,8 @@ def strange(text: str) -> str:
     Plain are ASCII, the accented letters of Latin-1 and Latin Extended-A, and common
     punctuation. Of the rest the first character is named, and the others are counted.
     """
+    if text.isascii():
+        return ""
     found = [letter for letter in text if not _plain(letter) and not _hides(letter)]
     if not found:
         return ""
@@ -51,6 +56,8 @@ def strange(text: str) -> str:
 
 
 def _plain(letter: str) -> bool:
+    if letter in _ALIKE:
+        return False
     accented = _ACCENTED.start <= ord(letter) < _ACCENTED.stop and letter.isalpha()
     return letter.isascii() or accented or letter in _PUNCTUATION
 

@@ -7,10 +7,13 @@ from engine.core.demand import Demand
 from engine.core.run import Approval, Run
 from engine.errors import BadInputError, NotAllowedError
 
+_HIDDEN = ("Cc", "Cf")  # controls, and what has no width
+
 
 def person(name: str) -> str:
-    """The name as it is compared: `Alice ` and `alice` are one person."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """The name as it is compared: `Alice ` and `alice` are one person, whatever is hidden in it."""
+    shown = (letter for letter in name if unicodedata.category(letter) not in _HIDDEN)
+    return unicodedata.normalize("NFKC", "".join(shown)).casefold().strip()
 
 
 class Approvers:

@@ -65,7 +65,7 @@ class _Case:
         except ArgumentsError as error:
             words = f"Invalid arguments for {tool.name}: {error}"
             return ev.ToolFailed(call_id=call.id, error=words)
-        demand = self.workflow.demand(tool, arguments, self.run)
+        demand = self.workflow.demand(tool.name, arguments, self.run)
         if tool.form is not None:
             return self._ask("question", arguments, demand)
         if call.status == "granted" and call.digest == tool.digest(arguments, demand):
@@ -89,7 +89,7 @@ class _Case:
         call, arguments = self.call, self.call.arguments or {}
         if tool is not None and tool.reconcile is not None and not call.reconciled:
             return Reconcile((self._intent(tool, arguments, call.attempt),))
-        demand = self.workflow.demand(tool, arguments, self.run) if tool else Demand()
+        demand = self.workflow.demand(call.tool, arguments, self.run)
         rule = self._rule(tool, arguments, demand) if tool else None
         why_not = "the tool is gone" if tool is None else self._why_not_again(tool, demand, rule)
         if why_not is None and tool is not None:
@@ -108,14 +108,12 @@ class _Case:
         how = "has another schema than when" if tool else "is gone from the workflow since"
         reason = f"the tool {name} {how} the model asked for it"
         arguments = self._as_asked()
-        request = self._ask("changed", arguments, self._authority(tool, arguments), reason)
+        request = self._ask("changed", arguments, self._authority(arguments), reason)
         return None if self.call.accepted == request.digest else request
 
-    def _authority(self, tool: Tool | None, arguments: Arguments) -> Demand:
+    def _authority(self, arguments: Arguments) -> Demand:
         """Who may accept a change; today's policy judges the call itself afterwards."""
-        if tool is None:
-            return Demand()
-        demand = self.workflow.demand(tool, arguments, self.run)
+        demand = self.workflow.demand(self.call.tool, arguments, self.run)
         return Demand(roles=demand.roles, four_eyes=demand.four_eyes)
 
     def _arguments(self, tool: Tool) -> Arguments:

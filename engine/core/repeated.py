@@ -55,7 +55,7 @@ def _same_action(run: Run, workflow: Workflow | None, said: Verdict, command: Ap
         arguments = tool.validate(orjson.dumps(command.arguments).decode())
     except (TypeError, ValueError):
         return False
-    return tool.digest(arguments, workflow.demand(tool, arguments, run)) == said.digest
+    return tool.digest(arguments, workflow.demand(tool.name, arguments, run)) == said.digest
 
 
 def _is_remembered(run: Run, command: Approve) -> bool:

@@ -132,7 +132,7 @@ def _edited(
         raise BadInputError(f"the changed arguments do not fit {tool.name}: {error}") from error
     if digest(arguments) == digest(asked.arguments):
         return grant
-    demand = declared.demand(tool, arguments, run)
+    demand = declared.demand(tool.name, arguments, run)
     same = tool.digest(asked.arguments, demand) == asked.digest
     return grant.model_copy(
         update={
@@ -163,7 +163,7 @@ def _rule(
     arguments = asked.arguments if grant.arguments is None else grant.arguments
     if not hold(when, arguments):
         raise BadInputError(f"the rule does not hold of this very call: {in_words(when)}")
-    demand = declared.demand(tool, arguments, run)
+    demand = declared.demand(tool.name, arguments, run)
     if tool.digest(arguments, demand) != grant.digest:
         raise RefusedError("the policy has changed since; no rule can be made of what it was")
     if (most := max(demand.quorum, asked.demand.quorum)) > 1:

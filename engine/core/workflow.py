@@ -261,16 +261,18 @@ class Workflow:
         """The digest of each tool's schema, by the tool's name."""
         return {tool.name: tool.schema_digest for tool in self.tools}
 
-    def demand(self, tool: Tool, arguments: Arguments, run: Run) -> Demand:
-        """What has to be met before that call may run: the stricter of both policies.
+    def demand(self, name: str, arguments: Arguments, run: Run) -> Demand:
+        """What has to be met before a call of that tool may run: the stricter of both policies.
 
         Where neither says anything, a person is asked, unless the tool only reads.
         """
-        policies = [(tool.approval, f"tool {tool.name}"), (self.approval, f"workflow {self.name}")]
-        said = [demanded(policy, at, tool.name, arguments, run) for policy, at in policies]
+        tool = self.tool(name)
+        own = tool.approval if tool else None
+        policies = [(own, f"tool {name}"), (self.approval, f"workflow {self.name}")]
+        said = [demanded(policy, at, name, arguments, run) for policy, at in policies]
         demands = [one for one in said if one is not None]
         if not demands:
-            return Demand(ask="never" if tool.read_only else "always")
+            return Demand(ask="never" if tool and tool.read_only else "always")
         return reduce(Demand.stricter, demands)
 
     @property

@@ -51,6 +51,9 @@ class Leases:
         """
         first = head.lease
         while not (lease := await self.try_take(head)):
+            head = await self._again(head)
+            if not head.lease.owner:
+                continue  # it was given back meanwhile
             lives = head.lease != first or not self._ran_out(head.lease)
             if lives and not wait:
                 raise _busy(head)

@@ -18,7 +18,7 @@ def asks_first(one: Tool) -> bool:
     workflow = Workflow(name="any", instructions="", tools=(one,))
     run = given(STARTED).run
     assert run is not None
-    return workflow.demand(one, {}, run).ask == "always"
+    return workflow.demand(one.name, {}, run).ask == "always"
 
 
 class Colour(Enum):

@@ -108,7 +108,7 @@ class _Books:
 
     def _allowed(self, run: Run, start: ev.ToolStarted) -> str:
         """By what a payment was allowed; AssertionError where by nothing."""
-        demand = SHOP.demand(PAY, start.arguments, run)
+        demand = SHOP.demand(PAY.name, start.arguments, run)
         if start.approval_id is None:
             assert (demand.ask, bool(start.audit)) == ("audit", True)
             return "to be reviewed"

@@ -64,7 +64,7 @@ async def _resume(engine: Engine, name: str) -> bool:
     try:
         run = await engine.resume(name)
     except RunBusy as busy:
-        if f"run {name} is being driven by process" not in str(busy):
+        if f"run {name} is being driven by " not in str(busy):
             raise
         return False
     assert run.state is State.Done

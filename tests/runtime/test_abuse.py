@@ -25,6 +25,7 @@ from tests.runtime.desk import BOSSES, Till, desk, kinds, not_allowed, pays, ref
 from tests.runtime.test_engine import calls
 
 PAY = ("pay", {"order": "1", "amount": 5})
+PATIENCE = 5  # seconds until a verdict that was taken is seen to be waiting for its own tool
 BOTH = calls(PAY, ("sneak", {}))
 
 
@@ -42,7 +43,8 @@ class Sneak:
         assert self.engine is not None
         self.tried += 1
         with suppress(NotAllowedError):
-            await self.engine.approve("r1", "call_1_1", by="ann")
+            approving = self.engine.approve("r1", "call_1_1", by="ann")
+            await asyncio.wait_for(approving, PATIENCE)  # it would wait for who drives: for us
             return "approved"
         return "refused"
 
@@ -140,7 +142,7 @@ async def test_an_agent_s_own_tool_gives_no_verdict_of_any_kind() -> None:
             engine.accept_changes("r1", by="ann"),
         ):
             with suppress(NotAllowedError):
-                await deciding
+                await asyncio.wait_for(deciding, PATIENCE)
                 continue
             refused += 1
         return refused

@@ -1,0 +1,46 @@
+"""What people say about which approvals they want to see."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which approvals are wanted, as Engine.pending has them."""
+    for option in (
+        click.option("--older-than", type=_Time(), help="Waiting longer than, e.g. 2h."),
+        click.option("--role", help="Only what a person of this role may decide."),
+        click.option("--tool", help="Only calls of this tool."),
+        click.option("--workflow", help="Only runs of this workflow."),
+    ):
+        function = option(function)
+    return function
+
+
+class _Time(click.ParamType[float]):
+    """A time, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,  # as click has it
+    ) -> float:
+        """See click."""
+        del param, ctx
+        return seconds(str(value))
+
+
+def seconds(text: str) -> float:
+    """A time such as 90, 45s, 30m, 2h or 7d, in seconds; UsageError where it is none."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    try:
+        return float(number) * _SECONDS[unit]
+    except ValueError:
+        words = f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d"
+        raise click.UsageError(words) from None
