@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.core import deadlines, decide, evolve, judge, verdicts
+from engine import RefusedError
+from engine.core import deadlines, decide, evolve, judge, transcript, verdicts
 from engine.core import events as ev
 from engine.core.canonical import idempotency_key
 from engine.core.demand import Demand
@@ -73,7 +74,7 @@ def _takes_the_verdict_for_another_call(patch: Patch) -> None:
 
 def _one_of(run: Run, what: str) -> Approval:
     if not run.approvals:
-        raise verdicts.RefusedError(what)
+        raise RefusedError(what)
     return run.approvals[-1]
 
 
@@ -108,7 +109,7 @@ def _keeps_a_rule_that_was_revoked(patch: Patch) -> None:
 
 
 def _puts_messages_before_results(patch: Patch) -> None:
-    as_it_is = evolve.closed
+    as_it_is = transcript.closed
 
     def closed(run: Run) -> Changes:
         told = as_it_is(run.model_copy(update={"inbox": ()}))["messages"]
@@ -120,7 +121,7 @@ def _puts_messages_before_results(patch: Patch) -> None:
 
 
 def _loses_what_came_in_a_turn(patch: Patch) -> None:
-    as_it_is = evolve.closed
+    as_it_is = transcript.closed
     patch.setattr(evolve, "closed", lambda run: as_it_is(run.model_copy(update={"inbox": ()})))
 
 

@@ -62,7 +62,7 @@ class Ledger:
                 assert event.rule_id not in self.rules, "two rules of one name"
                 self.rules[event.rule_id] = event
             case ev.StickyRuleRevoked():
-                del self.rules[event.rule_id]
+                assert self.rules.pop(event.rule_id, None), "revoked twice"
 
     def gate(self, event: ev.ToolStarted) -> None:
         """Nothing; AssertionError where a gated call starts that nobody allowed so."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from engine import Approval, Engine
+from engine import Approval, Engine, Run
 from engine.ports import Store
 from engine.stores.memory import MemoryStore
 from tests.clock import Steered
@@ -107,15 +107,16 @@ class World(RuleBasedStateMachine):
         return f"r{n % max(1, len(self.witnesses))}"
 
     def waiting(self) -> list[tuple[str, Sequence[Approval]]]:
-        runs = [one.run for one in self.witnesses.values() if one.run]
-        return [(run.id, run.approvals) for run in runs if run.approvals]
+        return [(run.id, run.approvals) for run in self.runs() if run.approvals]
+
+    def runs(self) -> list[Run]:
+        return [one.run for one in self.witnesses.values() if one.run]
 
     def half_agreed(self) -> list[tuple[str, Approval]]:
         return [(run_id, one) for run_id, asked in self.waiting() for one in asked if one.grants]
 
     def ruled(self) -> list[tuple[str, str]]:
-        runs = [one.run for one in self.witnesses.values() if one.run]
-        return [(run.id, rule.id) for run in runs for rule in run.rules]
+        return [(run.id, rule.id) for run in self.runs() for rule in run.rules]
 
     async def write_again(self, engine: Engine, run_id: str) -> None:
         """Send a message that is like no other."""
