@@ -27,7 +27,7 @@ def live(machine: type[Life], examples: int, *, shrink: bool = True) -> None:
 def test_whatever_comes_together_a_run_keeps_its_promises() -> None:
     before = Life.kills
     Life.happened.clear()
-    live(Life, 80)
+    live(Life, 60)
     for _ in range(8):  # what is rare comes to pass in most rounds, and must in one
         if Life.happened.keys() >= RARE:
             break
@@ -38,7 +38,7 @@ def test_whatever_comes_together_a_run_keeps_its_promises() -> None:
 
 def test_whatever_comes_together_a_run_on_disk_keeps_its_promises() -> None:
     before = LifeOnDisk.kills
-    live(LifeOnDisk, 10)
+    live(LifeOnDisk, 8)
     assert LifeOnDisk.kills > before
 
 
