@@ -82,7 +82,11 @@ def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
     agreed = _agreed(asked, event, at)
     if len(agreed.grants) < agreed.demand.quorum:
         return _replaced(run, agreed)
-    edited = agreed.arguments if agreed.original is not None else None
+    # What was changed before stays so: the model is told of it whatever is asked about next.
+    edited: Changes = {}
+    if agreed.original is not None:
+        words = _edits_in_words(agreed.original, agreed.arguments)
+        edited = {"edited": agreed.arguments, "edits": words}
     changes = move(
         run,
         event.call_id,
@@ -92,8 +96,7 @@ def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
         error=None,
         retry_at=None,
         batch=agreed.demand.batch,
-        edited=edited,
-        edits=_edits_in_words(agreed.original, edited),
+        **edited,
     )
     return close(run, event.approval_id) | changes
 

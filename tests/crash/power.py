@@ -50,6 +50,7 @@ class Moment:
     files: dict[str, File] = field(default_factory=dict)
     acked: int = 0  # up to which seq the store has said that the run is durable
     effects: list[Effect] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def take(self, step: Step) -> Self:
         """The moment after one more step."""
@@ -60,6 +61,8 @@ class Moment:
             case "effect":
                 key, tool, said = json.loads(data)
                 self.effects.append((key, tool, said))
+            case "told":
+                self.told.append(data.decode())
             case "sync":
                 self._sync(name)
             case _:

@@ -12,7 +12,17 @@ from engine.stores.sqlite import SqliteStore
 from tests.crash import scenario
 from tests.crash.files import Layer, Step
 from tests.crash.points import Points
-from tests.crash.scenario import LYING, RUN, WORKFLOW, World, log_path, shop_path, store_path
+from tests.crash.scenario import (
+    LYING,
+    RUN,
+    WORKFLOW,
+    Clock,
+    World,
+    log_path,
+    shop_path,
+    store_path,
+    told_path,
+)
 from tests.crash.shop import Effect, Shop
 from tests.crash.wires import LooseStore, WiredModel, WiredStore, wire_log
 
@@ -59,6 +69,8 @@ class Child:
         wire_log(self._points)
         shop = Shop(shop_path(self._folder), self._points, self._happened)
         World.points, World.shop = self._points, shop
+        World.told, World.clock = told_path(self._folder), Clock()
+        World.tell = self._told
         kind = LooseStore if self._job.loose else WiredStore
         store = kind(str(store_path(self._folder)), self._points, self._acked)
         self._report["found"] = await _found(store, shop)
@@ -77,6 +89,7 @@ class Child:
             workflows=[LYING if self._job.lying else WORKFLOW],
             model=WiredModel(scenario.REPLIES, self._points),
             log=log_path(self._folder),
+            clock=World.clock,
         )
 
     def _checkpoint(self, connection: apsw.Connection) -> None:
@@ -87,6 +100,9 @@ class Child:
 
     def _happened(self, effect: Effect) -> None:
         self._steps.append(("", "effect", 0, json.dumps(effect).encode()))
+
+    def _told(self, approval_id: str) -> None:
+        self._steps.append(("", "told", 0, approval_id.encode()))
 
     async def _examined(self, run: Run, shop: Shop) -> dict[str, object]:
         """All that is to be compared, read anew from what lies in the folder."""
@@ -105,6 +121,7 @@ class Child:
         report["journal"] = await _entries(store)
         await store.close()
         report["effects"] = shop.effects()
+        report["told"] = told_path(self._folder).read_text(encoding="utf-8").splitlines()
         report["books"] = _books(store_path(self._folder))
         return report
 

@@ -1,14 +1,45 @@
-"""The run that is killed over and over: six calls at once, one of them gated, and an answer."""
+"""The run that is killed over and over: seven calls at once, two of them gated, and an answer.
+
+While it waits, the customer writes again. One gated call is allowed with other arguments,
+about the other nobody decides until its deadline. A file is told of each approval.
+"""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine import Engine, Message, Run, Tool, ToolContext, UnknownRunError, Workflow, events, tool
+from engine import (
+    Approval,
+    ApprovalPolicy,
+    Engine,
+    Message,
+    Notice,
+    Run,
+    Tool,
+    ToolContext,
+    UnknownRunError,
+    Workflow,
+    events,
+    tool,
+)
+from engine.runtime.clock import SystemClock
 from tests.crash.points import Points
 from tests.crash.shop import Shop
 
 RUN = "r1"
+EDITED = {"order": "A2"}
+DAY = timedelta(days=1)
+
+
+class Clock(SystemClock):
+    """The system's, which a person may set on, so that nobody waits for a deadline."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
 
 class World:
@@ -16,6 +47,22 @@ class World:
 
     points: Points
     shop: Shop
+    told: Path
+    tell: Callable[[str], None]
+    clock: Clock
+
+
+class Told:
+    """Somebody who keeps a line for each approval that they are told of."""
+
+    name = "file"
+
+    async def notify(self, notice: Notice) -> None:
+        World.points.reach("notify.before")
+        with World.told.open("a", encoding="utf-8") as file:  # as a tool's thread would
+            file.write(f"{notice.approval.approval_id}\n")
+        World.tell(notice.approval.approval_id)
+        World.points.reach("notify.after")
 
 
 @tool(read_only=True)
@@ -70,9 +117,17 @@ async def refund(order: str, context: ToolContext) -> str:
     return World.shop.do(context.idempotency_key, "refund", f"refunded {order}")
 
 
+@tool(approval=ApprovalPolicy(expires_in=DAY.total_seconds()))
+async def loan(order: str, context: ToolContext) -> str:
+    """Lend the goods, which a person must allow within a day, and nobody does."""
+    return World.shop.do(context.idempotency_key, "loan", f"lent {order}")
+
+
 # One tool for each way in which a call may be repeated, or not.
-TOOLS: tuple[Tool, ...] = (look, reserve, charge, ship, book, refund)
-WORKFLOW = Workflow(name="orders", instructions="See to the order.", tools=TOOLS)
+TOOLS: tuple[Tool, ...] = (look, reserve, charge, ship, book, refund, loan)
+WORKFLOW = Workflow(
+    name="orders", instructions="See to the order.", tools=TOOLS, notifiers=[Told()]
+)
 
 # The same, with a tool that says it may be repeated, although each time it acts anew.
 LYING = replace(
@@ -104,16 +159,29 @@ async def see_through(engine: Engine, shop: Shop) -> Run:
     except UnknownRunError:
         run = await engine.start("orders", "See to A1", run_id=RUN)
     while run.approvals:
-        asked = run.approvals[0]
-        if asked.kind != "in_doubt":
-            run = await engine.approve(RUN, asked.call_id, by="ann")
-            continue
-        said = shop.look(await _key(engine, asked.call_id))
-        if said is None:
-            run = await engine.approve(RUN, asked.call_id, by="ann", retry=True)
-        else:
-            run = await engine.answer(RUN, asked.call_id, by="ann", result=said)
+        run = await _say(engine, shop, run)
     return run
+
+
+async def _say(engine: Engine, shop: Shop, run: Run) -> Run:
+    """The run after one more thing was said to it."""
+    journal = await engine.journal(RUN)
+    if not any(isinstance(one.event, events.MessageReceived) for one in journal):
+        return await engine.send(RUN, "Is it done?", by="customer")
+    asked = next((one for one in run.approvals if one.tool != loan.name), None)
+    if asked is None:
+        World.clock.ahead = DAY
+        return await engine.resume(RUN)
+    if asked.kind != "in_doubt":
+        return await engine.approve(RUN, asked.call_id, by="ann", arguments=EDITED)
+    return await _say_what_came_of_it(engine, shop, asked)
+
+
+async def _say_what_came_of_it(engine: Engine, shop: Shop, asked: Approval) -> Run:
+    said = shop.look(await _key(engine, asked.call_id))
+    if said is None:
+        return await engine.approve(RUN, asked.call_id, by="ann", retry=True)
+    return await engine.answer(RUN, asked.call_id, by="ann", result=said)
 
 
 async def _key(engine: Engine, call_id: str) -> str:
@@ -135,3 +203,7 @@ def shop_path(folder: Path) -> Path:
 
 def log_path(folder: Path) -> Path:
     return folder / "log.jsonl"
+
+
+def told_path(folder: Path) -> Path:
+    return folder / "told.txt"

@@ -12,7 +12,7 @@ from tests.crash.points import Pair
 from tests.crash.programs import Job
 from tests.crash.verdict import log_tells_all, names, same_end, unkilled
 
-PLACES = ("store.", "effect.", "model.", "log.", "wal.", "main.", "journal.", "files.")
+PLACES = ("store.", "effect.", "model.", "notify.", "log.", "wal.", "main.", "journal.", "files.")
 
 
 def pairs(report: Report) -> list[Pair]:

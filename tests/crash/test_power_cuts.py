@@ -12,7 +12,7 @@ from tests.crash.files import Step
 from tests.crash.points import Points
 from tests.crash.power import Moment, lay_out
 from tests.crash.programs import Job
-from tests.crash.scenario import TOOLS, shop_path
+from tests.crash.scenario import TOOLS, shop_path, told_path
 from tests.crash.shop import Effect, Shop
 from tests.crash.verdict import same_end
 
@@ -31,18 +31,20 @@ class Cut:
         self.name = f"{place}-{'torn' if torn else 'synced'}"
         self.images = moment.images(_chance(place) if torn else None)
         self.acked, self.effects = moment.acked, list(moment.effects)
+        self.told = list(moment.told)
 
     def folder(self, above: Path) -> Path:
         """A fresh folder that holds what is left, with the shop as it was."""
         folder = above / self.name
         lay_out(self.images, folder)
         Shop(shop_path(folder), Points()).fill(self.effects)
+        told_path(folder).write_text("".join(f"{one}\n" for one in self.told), encoding="utf-8")
         return folder
 
     def same_as(self, other: "Cut | None") -> bool:
         """Whether there is nothing that tells the two apart."""
-        mine = (self.images, self.acked, self.effects)
-        return other is not None and mine == (other.images, other.acked, other.effects)
+        mine = (self.images, self.acked, self.effects, self.told)
+        return other is not None and mine == (other.images, other.acked, other.effects, other.told)
 
 
 def cuts(report: Report) -> Iterator[Cut]:
@@ -75,7 +77,7 @@ async def test_a_power_cut_at_any_write_loses_nothing_acknowledged_and_repeats_n
     made = {"synced": 0, "torn": 0}
     async with crew() as hands:
         wanted = await hands.hands[0].report(Job(fresh(tmp_path / "recorded"), record=checkpoint))
-        assert {"sync", "write", "effect", "acked"} <= {step[1] for step in wanted["steps"]}
+        assert {"sync", "write", "effect", "told", "acked"} <= {step[1] for step in wanted["steps"]}
 
         async def cut_and_recover(hand: Hand, cut: Cut) -> None:
             folder = cut.folder(tmp_path)

@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.crash.crew import Hand, Report
 from tests.crash.programs import Job
-from tests.crash.scenario import RUN, TOOLS, log_path
+from tests.crash.scenario import EDITED, RUN, TOOLS, log_path
 
 _SAME = ("state", "answer", "messages", "effects", "books")
-_SETTLING = {"tool_returned", "tool_failed", "approval_denied", "approval_answered"}
+_SETTLING = {"tool_returned", "tool_failed", "approval_answered", "approval_expired"}
 
 
 async def unkilled(hand: Hand, job: Job) -> Report:
@@ -34,11 +34,26 @@ def same_end(found: Report, wanted: Report) -> None:
     done = Counter(tool for _, tool, _ in found["effects"])
     assert all(times == 1 for times in done.values()), done
     _every_call_has_one_end(journal)
+    _everybody_was_asked_as_they_were(found)
 
 
 def _every_call_has_one_end(journal: list[dict[str, Any]]) -> None:
     ends = Counter(one["data"]["call_id"] for one in journal if one["trigger"] in _SETTLING)
     assert ends == {f"call_1_{place}": 1 for place, _ in enumerate(TOOLS, 1)}
+
+
+def _everybody_was_asked_as_they_were(found: Report) -> None:
+    """Each approval was told of, the edit and the message are there once, and one expired."""
+    kinds = Counter(one["trigger"] for one in found["journal"])
+    assert (kinds["message_received"], kinds["approval_expired"]) == (1, 1)
+    about = [(one["trigger"], one["data"]) for one in found["journal"]]
+    edited = [data for kind, data in about if kind == "approval_granted" and "arguments" in data]
+    assert [one["arguments"] for one in edited] == [EDITED]
+    asked = Counter(data["approval_id"] for kind, data in about if kind == "approval_requested")
+    assert asked == Counter(
+        data["approval_id"] for kind, data in about if kind == "approval_notified"
+    )
+    assert asked.keys() == set(found["told"]), "told at least once, of what is asked alone"
 
 
 def log_tells_all(folder: Path, journal: list[dict[str, Any]], kills: int) -> None:

@@ -38,6 +38,8 @@ class Market:
     async def complete(self, request: ModelRequest) -> ModelReply:
         said = self.sayings.get(request.run_id)
         saying = said.popleft() if said else {"content": "ok"}
+        if callable(saying):  # something happens meanwhile
+            saying = await saying()
         if isinstance(saying, Exception):
             raise saying
         if isinstance(saying, ModelReply):

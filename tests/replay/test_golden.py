@@ -2,22 +2,26 @@
 
 import asyncio
 import json
+import random
 import shutil
 from collections.abc import Coroutine, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import apsw
 import pytest
 
 from engine import Engine, Message, ModelReply, ModelRequest, State, Tool, Workflow, events, tool
+from engine.codec.versions import CHECKPOINT_SCHEMA
 from engine.core.run import Run
-from engine.core.states import TRANSITIONS
+from engine.core.states import TRANSITIONS, ApprovalKind
 from engine.errors import StoreTooNewError
 from engine.stores.sqlite import MIGRATIONS, SqliteStore
 from tests.clock import Steered
+from tests.replay.bazaar import APPROVERS, Bell, bazaar
 from tests.replay.market import Market
+from tests.replay.write_golden import SEED, write
 from tests.spec import look, pay
 from workflows.refunds import refunds
 
@@ -25,7 +29,10 @@ JOURNALS = Path(__file__).parent / "journals"
 VERSIONS = sorted(folder.name for folder in JOURNALS.iterdir() if folder.is_dir())
 TODAY = len(MIGRATIONS)
 SQLITE = "sqlite:///runs.db"
-PARKED = {"v1": 3, "v2": 3}  # how many wait for a person; a new folder says its own
+NEWEST = f"v{CHECKPOINT_SCHEMA}"
+# What a new folder says of itself: the version of its store, and how many wait for a person.
+STORES = {"v1": 1, "v2": 2, "v3": 2}
+PARKED = {"v1": 3, "v2": 3, "v3": 8}
 
 _T = TypeVar("_T")
 
@@ -58,8 +65,10 @@ def golden_engine(*, die: Tool | None = None, log: Path | None = None) -> Engine
     offline = refunds(shop=Path("shop.db"), today=lambda: date(2026, 11, 21))
     clock = Steered()
     clock.jump(366 * 86_400)  # later than anything that was kept
-    workflows = [shop, doubt, offline, Market().workflow()]
-    return Engine(store=SQLITE, workflows=workflows, clock=clock, log=log)
+    market = Market()
+    fair = bazaar(market, Bell("bell"), Bell("horn"))
+    workflows = [shop, doubt, offline, market.workflow(), fair]
+    return Engine(store=SQLITE, workflows=workflows, clock=clock, log=log, approvers=APPROVERS)
 
 
 async def patiently(engine: Engine, work: Coroutine[Any, Any, _T]) -> _T:
@@ -112,7 +121,7 @@ async def test_store_and_log_have_one_chain(version: str) -> None:
 
 async def test_the_store_is_brought_up_to_today_on_opening(version: str) -> None:
     database = apsw.Connection("runs.db")
-    assert f"v{database.pragma('user_version')}" == version
+    assert database.pragma("user_version") == STORES[version]
     rows = list(database.execute("SELECT run, seq, at, kind, data, digest FROM events"))
     database.close()
     await SqliteStore("runs.db").close()
@@ -142,9 +151,11 @@ async def settle(engine: Engine, run: Run, verdict: str) -> Run:
             work = engine.deny(run.id, asked.call_id, by="ann", reason="no")
         elif asked.kind == "changed":
             work = engine.accept_changes(run.id, by="ann")
+        elif asked.kind == "question":
+            work = engine.answer(run.id, asked.call_id, by="ann", result="red")
         else:
-            retry = asked.kind == "in_doubt"
-            work = engine.approve(run.id, asked.call_id, by="ann", retry=retry)
+            retry, by = asked.kind == "in_doubt", "bob" if asked.grants else "ann"
+            work = engine.approve(run.id, asked.call_id, by=by, retry=retry)
         run = await patiently(engine, work)
     raise AssertionError(f"{run.id} asks and asks")
 
@@ -160,7 +171,8 @@ async def test_what_waits_for_a_person_can_be_decided_and_ends(version: str, ver
         parked = {asked.run_id for asked in await waystation.pending()}
         assert len(parked) >= PARKED[version]
         for run_id in sorted(parked):
-            run = await settle(waystation, await waystation.run(run_id), verdict)
+            run = await patiently(waystation, waystation.resume(run_id))
+            run = await settle(waystation, run, verdict)
             assert (run.state, bool(run.answer)) == (State.Done, True)
         assert await waystation.pending() == []
 
@@ -182,12 +194,52 @@ async def test_whatever_is_left_can_be_driven_on(version: str) -> None:
     assert {run_id: line["seq"] for run_id, line in last_lines().items()} == seqs, version
 
 
+def newest() -> list[tuple[str, dict[str, Any]]]:
+    told = (JOURNALS / NEWEST / "runs.jsonl").read_text().splitlines()
+    return [(line["trigger"], line["data"]) for line in map(json.loads, told)]
+
+
 def test_the_newest_journals_have_every_kind_of_event() -> None:
-    newest = JOURNALS / f"v{TODAY}"
-    told = (newest / "runs.jsonl").read_text().splitlines()
-    kinds = {json.loads(line)["trigger"] for line in told}
-    assert kinds == known_kinds()
-    assert sum(file.stat().st_size for file in newest.iterdir()) < 100_000
+    assert {kind for kind, _ in newest()} == known_kinds()
+    assert sum(file.stat().st_size for file in (JOURNALS / NEWEST).iterdir()) < 250_000
+
+
+def test_the_newest_journals_have_every_shape_of_what_people_say() -> None:
+    told = newest()
+    outcomes = {data["outcome"] for kind, data in told if kind == "approval_expired"}
+    assert outcomes == {"denied", "aborted", "escalated"}
+    asked = {data["approval_id"]: data for kind, data in told if kind == "approval_requested"}
+    kinds = {name: data.get("approval_kind", "tool_call") for name, data in asked.items()}
+    assert set(kinds.values()) == set(get_args(ApprovalKind))
+    answered = [data["approval_id"] for kind, data in told if kind == "approval_answered"]
+    assert "question" in {kinds[one] for one in answered}
+    grants = [data for kind, data in told if kind == "approval_granted"]
+    assert any(data.get("arguments") for data in grants)
+    quorum = [
+        one["by"] for one in grants if asked[one["approval_id"]].get("demand", {}).get("quorum")
+    ]
+    assert set(quorum) >= {"ann", "bob"}
+    starts = [data for kind, data in told if kind == "tool_started"]
+    rules = {data["rule_id"] for kind, data in told if kind == "sticky_rule_added"}
+    assert {data.get("approval_id") for data in starts} & rules
+    assert any(data.get("audit") for data in starts)
+
+
+def test_a_folder_of_journals_is_a_store_and_a_log(version: str) -> None:
+    # What SQLite keeps beside a store in use would be missed by whoever copies the store alone.
+    kept = {file.name for file in (JOURNALS / version).iterdir()}
+    assert kept == {"runs.db", "runs.jsonl"}
+
+
+async def test_the_journals_of_today_are_written_the_same_each_time(tmp_path: Path) -> None:
+    logs = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        random.seed(SEED)
+        await write(folder)
+        logs.append((folder / "runs.jsonl").read_bytes())
+    assert logs[0] == logs[1]
 
 
 def known_kinds() -> set[str]:

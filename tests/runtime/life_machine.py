@@ -1,6 +1,5 @@
 """What may happen to runs, in any order."""
 
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,26 +9,34 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from engine.ports import Store
 from engine.stores.sqlite import SqliteStore
+from tests.runtime.life_draws import (
+    ASKS,
+    DEED_PLAN,
+    FUSE,
+    GATED_TOOL,
+    HANDS,
+    MOST_RUNS,
+    NUMBER,
+    ORDERS,
+    PEOPLE,
+    REPLY_PLAN,
+    SAID,
+    VERDICTS,
+)
+from tests.runtime.life_pieces import Pieces
 from tests.runtime.life_process import Fuse
-from tests.runtime.life_shop import DEEDS, KINDS, Deed, Reply, Shop
-from tests.runtime.life_world import World
-
-NUMBER = st.integers(0, 9)
-HANDS = st.integers(0, 1)
-HANGS: tuple[Deed, ...] = ("hangs", "hangs, having acted")
-DEED_PLAN = st.lists(st.sampled_from([*DEEDS, *HANGS]), max_size=3)
-ASKS = st.lists(st.sampled_from([*KINDS, "gone"]), min_size=1, max_size=3).map(tuple)
-SAYS: st.SearchStrategy[Reply] = st.sampled_from(["answers", "fails", "refuses", "hangs"])
-REPLY_PLAN = st.lists(st.one_of(ASKS, ASKS, SAYS), min_size=1, max_size=2)
-FUSE = st.one_of(st.none(), st.none(), st.tuples(st.integers(0, 12), st.booleans()))
-VERDICTS = ("approve", "retry", "deny", "answer", "accept")
+from tests.runtime.life_shop import KINDS, Deed, Reply, Shop
 
 
-class Life(World):
+class Life(Pieces):
     """Drivers, people, crashes, other code and odd clocks."""
 
-    @initialize(asked=ASKS, deeds=DEED_PLAN)
-    def begin(self, asked: Reply, deeds: list[Deed]) -> None:
+    @initialize(
+        asked=ASKS, deeds=DEED_PLAN, name=GATED_TOOL, said=st.sampled_from(SAID), orders=ORDERS
+    )
+    def begin(  # what is drawn
+        self, asked: Reply, deeds: list[Deed], name: str, said: str, orders: list[str]
+    ) -> None:
         async def opened() -> None:
             self.shop = Shop(self.make_store(), self.traffic)
             for place in range(2):
@@ -37,9 +44,11 @@ class Life(World):
 
         self.loop.run(opened())
         self.drive(0, self.processes[0].engine.start("shop", "Hello", "r0"), [asked], deeds)
+        self.everything_holds()
+        self.ask_and_say(1, name, said, orders, [], None)
 
     @rule(hand=HANDS, replies=REPLY_PLAN, deeds=DEED_PLAN, fuse=FUSE, detached=st.booleans())
-    @precondition(lambda self: len(self.witnesses) < 3)
+    @precondition(lambda self: len(self.witnesses) < MOST_RUNS - 1)
     def start(
         self, hand: int, replies: list[Reply], deeds: list[Deed], fuse: Fuse, detached: bool
     ) -> None:
@@ -71,7 +80,9 @@ class Life(World):
         hand=HANDS,
         n=NUMBER,
         said=st.sampled_from(VERDICTS),
+        by=PEOPLE,
         which=NUMBER,
+        orders=ORDERS,
         deeds=DEED_PLAN,
         replies=REPLY_PLAN,
         fuse=FUSE,
@@ -82,7 +93,9 @@ class Life(World):
         hand: int,
         n: int,
         said: str,
+        by: str,
         which: int,
+        orders: list[str],
         deeds: list[Deed],
         replies: list[Reply],
         fuse: Fuse,
@@ -90,29 +103,30 @@ class Life(World):
         waiting = self.waiting()
         run_id, asked = waiting[n % len(waiting)]
         one, engine = asked[which % len(asked)], self.burning(hand, fuse)
-        call = one.call_id
-        if said == "approve":  # what fits, most of the time
-            said = {"tool_call": said, "in_doubt": "retry", "changed": "accept"}[one.kind]
-        commands: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-            "approve": lambda: engine.approve(run_id, call, by="ann"),
-            "retry": lambda: engine.approve(run_id, call, by="ann", retry=True),
-            "deny": lambda: engine.deny(run_id, call, by="bob"),
-            "answer": lambda: engine.answer(run_id, call, by="bob", result="it happened"),
-            "accept": lambda: engine.accept_changes(run_id, by="ann"),
-        }
+        if said == "remember":  # and then comes what the rule is about
+            replies = [(one.tool, one.tool), *replies]
+        if one.kind != "tool_call" and said in {"approve", "edit", "remember"}:
+            said = {"in_doubt": "retry", "changed": "accept"}[one.kind]  # what fits
+        about: dict[str, Any] = {"by": by, "note": one.call_id}
+        commands = self.verdicts(engine, run_id, one, about, orders)
         self.drive(hand, commands[said](), replies, deeds)
+
+    @rule(hand=HANDS, n=NUMBER, replies=REPLY_PLAN, deeds=DEED_PLAN, fuse=FUSE)
+    def send(self, hand: int, n: int, replies: list[Reply], deeds: list[Deed], fuse: Fuse) -> None:
+        engine = self.burning(hand, fuse)
+        self.drive(hand, self.write_again(engine, self.pick(n)), replies, deeds)
+
+    @rule(hand=HANDS, n=NUMBER, fuse=FUSE)
+    @precondition(lambda self: self.ruled())
+    def revoke(self, hand: int, n: int, fuse: Fuse) -> None:
+        rules = self.ruled()
+        run_id, rule_id = rules[n % len(rules)]
+        engine = self.burning(hand, fuse)
+        self.drive(hand, engine.revoke(run_id, rule_id, by="bob"), [], [])
 
     @rule(hand=HANDS, n=NUMBER)
     def abort(self, hand: int, n: int) -> None:
         self.drive(hand, self.processes[hand].engine.abort(self.pick(n), by="ann"), [], [])
-
-    @rule(place=NUMBER, replies=REPLY_PLAN, deeds=DEED_PLAN)
-    @precondition(lambda self: self.shop.hanging)
-    def something_comes_back(self, place: int, replies: list[Reply], deeds: list[Deed]) -> None:
-        self.shop.plan(replies, deeds)
-        for hung in self.shop.hanging[place % max(1, len(self.shop.hanging)) :][:1]:
-            hung.set()
-        self.settle()
 
     @rule(hand=HANDS, killed=st.booleans())
     @precondition(lambda self: any(one.tasks for one in self.processes))
@@ -146,15 +160,6 @@ class Life(World):
     def go_on(self, hand: int) -> None:
         self.processes[hand].clock.go_on()
         self.settle()
-
-    @rule(steps=st.integers(1, 12), jump=st.sampled_from([0, 0, -3600, 86_400]))
-    def pass_time(self, steps: int, jump: int = 0) -> None:
-        self.time.jump(jump)
-        for _ in range(steps):
-            self.time.run(5)
-            for one in self.processes:
-                one.clock.wake()
-            self.settle()
 
 
 class LifeOnDisk(Life):

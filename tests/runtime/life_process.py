@@ -15,7 +15,7 @@ from engine.ports import Append, Store, Transactional
 from engine.runtime.owner import Owner
 from engine.runtime.worker import Worker
 from tests.clock import Steered
-from tests.runtime.life_shop import Model, Shop, Traffic, make_workflow
+from tests.runtime.life_shop import APPROVERS, Model, Shop, Traffic, make_workflow
 
 Fuse = tuple[int, bool] | None
 FAIR = (RefusedError, UnknownRunError, UnknownCallError, RunBusy, asyncio.CancelledError)
@@ -91,6 +91,7 @@ class Process:
             model=Model(shop),
             log=log,
             clock=self.clock,
+            approvers=APPROVERS,
         )
         self.owner = Owner.mine()
 

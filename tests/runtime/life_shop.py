@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from engine import (
+    ApprovalPolicy,
+    Escalation,
     Message,
     ModelReply,
     ModelRequest,
@@ -22,6 +24,7 @@ from engine.codec.events import decode_event
 from engine.core import events as ev
 from engine.core.demand import Demand
 from engine.ports import Entry, Store
+from tests.runtime.life_ledger import is_told_in_order
 
 _T = TypeVar("_T")
 MOST_STEPS = 3000  # of the store, before time must pass
@@ -47,10 +50,19 @@ _HINTS: Mapping[str, dict[str, Any]] = {
     "fire": {"approval": "never"},
     "pay": {},
     "gift": {"idempotent": True},
+    "give": {"approval": ApprovalPolicy(quorum=2)},
+    "lend": {"approval": ApprovalPolicy(expires_in=100.0)},
+    "rent": {
+        "approval": ApprovalPolicy(
+            expires_in=50.0,
+            on_expiry=Escalation(role="boss", expires_in=70.0, on_expiry="abort"),
+        )
+    },
     "write": {"approval": "never", "transactional": True},
 }
+APPROVERS = {"ann": ["boss"], "bob": ["boss"], "cy": ["clerk"]}
 KINDS: tuple[str, ...] = tuple(_HINTS)
-GATED = frozenset({"pay", "gift"})
+GATED = frozenset({"pay", "gift", "give", "lend", "rent"})
 REPEATABLE = frozenset({"look", "note", "ping", "gift", "write"})
 KEY_TTL = 60.0
 ERRORS: Mapping[str, Callable[[], Exception]] = {
@@ -94,6 +106,7 @@ class Shop:
         self.deeds, self.replies = deque[Deed](), deque[Reply]()
         self.deed_in_thread: Deed = "returns"  # a queue would be raced for
         self.effects = set[str]()
+        self.shown: dict[str, set[str]] = {}
         self.entered = set[tuple[str, str, int]]()
         self.faults: list[str] = []
         self.hanging: list[asyncio.Event] = []
@@ -162,13 +175,26 @@ class Shop:
         if place in self.entered:
             self.faults.append(f"{place} began twice")
         self.entered.add(place)
-        granted = {
-            one.digest
-            for one in events
-            if isinstance(one, ev.ApprovalGranted) and one.call_id == context.call_id
-        }
-        if used.name in GATED and used.digest(arguments, Demand()) not in granted:
+        if used.name in GATED and not _allowed(used, arguments, intents, events):
             self.faults.append(f"{place} began without a grant for exactly this")
+
+
+def _allowed(
+    used: Tool, arguments: dict[str, Any], intents: list[ev.ToolStarted], events: list[ev.Event]
+) -> bool:
+    """Whether as many as must have granted exactly this, or somebody made a rule."""
+    if rules := [one for one in events if isinstance(one, ev.StickyRuleAdded)]:
+        named = {one.approval_id for one in intents}
+        if named & {one.rule_id for one in rules}:
+            return True
+    policy = used.approval
+    demand = policy.demand("always", "") if isinstance(policy, ApprovalPolicy) else Demand()
+    exactly = used.digest(arguments, demand)
+    grants = [one for one in events if isinstance(one, ev.ApprovalGranted)]
+    return len({one.by for one in grants if one.digest == exactly}) >= demand.quorum
+
+
+_REPLIES = {"tools_requested", "model_answered", "answer_superseded"}
 
 
 class Model:
@@ -179,7 +205,11 @@ class Model:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         kinds = [entry.kind for entry in await self._shop.entries(request.run_id)]
-        if request.turn != 1 + sum(k in {"tools_requested", "model_answered"} for k in kinds):
+        if not is_told_in_order(request.messages):
+            self._shop.faults.append(f"{request.run_id}: the model was told in no order")
+        shown = self._shop.shown.setdefault(request.run_id, set())
+        shown |= {one.content or "" for one in request.messages if one.role == "user"}
+        if request.turn != 1 + sum(kind in _REPLIES for kind in kinds):
             self._shop.faults.append(f"the model was asked for turn {request.turn} of {kinds}")
         reply = self._shop.replies.popleft() if self._shop.replies else "answers"
         match reply:

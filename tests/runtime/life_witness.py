@@ -5,6 +5,7 @@ It shares no code with the loading of runs: only the fold, and the way bytes are
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from engine.codec.checkpoints import decode_checkpoint
@@ -15,11 +16,28 @@ from engine.core.run import Run
 from engine.core.states import ENDED, TRANSITIONS, State
 from engine.core.workflow import Limits
 from engine.ports import Entry, Head
+from tests.runtime.life_ledger import Ledger, each_heard_once, is_told_in_order
 from tests.runtime.life_shop import GATED, KEY_TTL, REPEATABLE
 
 _ROWS = {(row.trigger, row.source): row.dest for row in TRANSITIONS}
 _LATE = {"tool_returned", "tool_failed", "tool_not_executed", "tool_interrupted"}
-_RESULTS = {"tool_returned", "tool_failed", "approval_denied", "approval_answered"}
+_VERDICTS = {"approval_denied", "approval_answered", "approval_expired"}
+# The rarer things that are to come to pass, or else nothing is said of them.
+RARE = frozenset(
+    {
+        "edited",
+        "agreed by two",
+        "denied",
+        "aborted",
+        "escalated",
+        "started by a rule",
+        "started while others wait",
+        "sticky_rule_revoked",
+        "answer_superseded",
+        "message in a turn",
+    }
+)
+_RESULTS = {"tool_returned", "tool_failed", *_VERDICTS}
 
 
 class Witness:
@@ -33,8 +51,7 @@ class Witness:
         self.keys: dict[str, str] = {}
         self._digest, self._epoch = GENESIS, 0
         self._state: State | None = None
-        self._requests: dict[str, ev.ApprovalRequested] = {}
-        self._grants: dict[str, ev.ApprovalGranted] = {}
+        self.ledger, self.sent, self.seen = Ledger(), list[str](), Counter[str]()
         self._first: dict[str, datetime] = {}
         self._settled: set[str] = set()
 
@@ -49,17 +66,19 @@ class Witness:
         assert (head.seq, head.state, head.workflow) == (len(self.entries), self._state, "shop")
         assert decode_checkpoint(head.checkpoint) == self.run.checkpoint(), "the checkpoint is not"
         moving = {call.status for call in self.run.calls} - {"settled", "waiting"}
-        asleep = self._state in ENDED or (bool(self.run.approvals) and not moving)
+        due = any(one.expires_at or one.remind_at or one.untold for one in self.run.approvals)
+        asleep = self._state in ENDED or (bool(self.run.approvals) and not moving and not due)
         assert (head.ready_at is None) == asleep, "it is ready, or it is not"
 
-    def at_rest(self) -> None:
-        """What is true once everything was driven to its end."""
+    def at_rest(self, shown: AbstractSet[str]) -> None:
+        """What is true once everything was driven to its end; `shown` is what the model read."""
         assert self.run is not None
         waits = self.run.state is State.AwaitingApproval and bool(self.run.approvals)
         assert waits or self.run.state in ENDED
         left = {call.status for call in self.run.calls} - {"settled"}
         if self.run.state is State.Done:
             assert not left, "a call has no result"
+            assert shown >= set(self.sent), "the model never saw a message"
         if waits:
             assert not left & {"started", "interrupted"}, "a call in doubt is not asked about"
 
@@ -69,13 +88,15 @@ class Witness:
         assert entry.digest == self._digest, "the chain is broken"
         assert (entry.kind, self._state) in _ROWS, f"{entry.kind} in {self._state}"
         if self._state in ENDED:
-            assert self._state is State.Aborted, f"{entry.kind} after the end"
-            assert entry.kind in _LATE, f"{entry.kind} after the end"
+            late = _LATE if self._state is State.Aborted else {"message_received"}
+            assert entry.kind in late, f"{entry.kind} after the end"
         event, at = decode_event(entry.kind, entry.data), from_ticks(entry.at)
         self._judge(event, at)
         self.run = evolve(self.run, ev.Recorded(seq=entry.seq, at=at, event=event))
         self._state = _ROWS[entry.kind, self._state]
         assert self.run.state is self._state
+        assert each_heard_once(self.run, self.sent), "a message is lost, or stands there twice"
+        assert is_told_in_order(self.run.messages), "something stands between calls and results"
         self.entries.append(entry)
 
     def _judge(self, event: ev.Event, at: datetime) -> None:
@@ -86,12 +107,13 @@ class Witness:
                 self._started(event, at)
             case ev.ToolNotExecuted():
                 self._once_more(event.call_id)
-            case ev.ApprovalRequested():
-                assert event.approval_id not in self._requests, "two approvals of one name"
-                self._requests[event.approval_id] = event
-            case ev.ApprovalGranted():
-                self._granted(event)
-        if event.kind in _RESULTS:
+            case ev.MessageReceived():
+                self.sent.append(event.message)
+        self.ledger.take(event, at)
+        self._count(event)
+        if isinstance(event, ev.ApprovalGranted):
+            self._granted(event)
+        if event.kind in _RESULTS and getattr(event, "outcome", "") != "escalated":
             self._result(event)
 
     def _asked(self, event: ev.ToolsRequested) -> None:
@@ -100,12 +122,9 @@ class Witness:
             self.allowed[call.id] = 1
 
     def _granted(self, event: ev.ApprovalGranted) -> None:
-        request = self._requests[event.approval_id]
-        assert (event.call_id, event.digest) == (request.call_id, request.digest)
-        if request.approval_kind == "in_doubt":
+        asked = self.ledger.asked[event.approval_id]
+        if asked.granted and asked.request.approval_kind == "in_doubt":
             self._once_more(event.call_id)
-        if request.approval_kind != "changed":
-            self._grants[event.approval_id] = event
 
     def _once_more(self, call_id: str) -> None:
         """One more start is fine, whatever the tool."""
@@ -132,14 +151,25 @@ class Witness:
         if unasked and event.tool == "ping":
             assert at - first <= timedelta(seconds=KEY_TTL), "its key was forgotten"
         if event.tool in GATED:
-            self._gate(event)
+            self.ledger.gate(event)
 
-    def _gate(self, event: ev.ToolStarted) -> None:
-        grant = self._grants.get(event.approval_id or "")
-        assert grant is not None, f"{event.tool} started without a grant"
-        request = self._requests[grant.approval_id]
-        assert (grant.call_id, request.tool) == (event.call_id, event.tool)
-        assert request.arguments == event.arguments, "other arguments than were granted"
+    def _count(self, event: ev.Event) -> None:
+        """Which of the rarer things have come to pass."""
+        match event:
+            case ev.ApprovalGranted() if event.arguments is not None:
+                self.seen["edited"] += 1
+            case ev.ApprovalGranted() if self.ledger.asked[event.approval_id].people != {event.by}:
+                self.seen["agreed by two"] += 1
+            case ev.ApprovalExpired():
+                self.seen[event.outcome] += 1
+            case ev.ToolStarted() if event.approval_id in self.ledger.rules:
+                self.seen["started by a rule"] += 1
+            case ev.ToolStarted() if self._state is State.AwaitingApproval:
+                self.seen["started while others wait"] += 1
+            case ev.StickyRuleRevoked() | ev.AnswerSuperseded():
+                self.seen[event.kind] += 1
+            case ev.MessageReceived() if self.run and self.run.calls:
+                self.seen["message in a turn"] += 1
 
 
 def keys_differ(witnesses: Mapping[str, Witness]) -> None:

@@ -1,12 +1,13 @@
 """The world that runs live in: two processes on one store, a shop, a clock, and who looks on."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from engine import Approval, Engine
+from engine import Approval, Engine, Run
 from engine.ports import Store
 from engine.stores.memory import MemoryStore
 from tests.clock import Steered
@@ -21,7 +22,9 @@ class Lines:
     def __init__(self) -> None:
         self.seen: set[tuple[str, int]] = set()
 
-    def info(self, _: str, **fields: Any) -> None:
+    def info(self, event: str, **fields: Any) -> None:
+        if event == "refused":  # which is no part of a journal
+            return
         self.seen.add((fields["run_id"], fields["seq"]))
 
 
@@ -30,6 +33,7 @@ class World(RuleBasedStateMachine):
 
     shop: Shop
     kills: ClassVar[int] = 0
+    happened: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +42,8 @@ class World(RuleBasedStateMachine):
         self.versions = {name: 1 for name in KINDS if name in self.kinds()}
         self.witnesses: dict[str, Witness] = {}
         self.processes: list[Process] = []
+        self.sent = 0
+        self.acknowledged = set[tuple[str, str]]()
         self.held = False  # until the first look, and after one that was not good
 
     def kinds(self) -> tuple[str, ...]:
@@ -101,8 +107,23 @@ class World(RuleBasedStateMachine):
         return f"r{n % max(1, len(self.witnesses))}"
 
     def waiting(self) -> list[tuple[str, Sequence[Approval]]]:
-        runs = [one.run for one in self.witnesses.values() if one.run]
-        return [(run.id, run.approvals) for run in runs if run.approvals]
+        return [(run.id, run.approvals) for run in self.runs() if run.approvals]
+
+    def runs(self) -> list[Run]:
+        return [one.run for one in self.witnesses.values() if one.run]
+
+    def half_agreed(self) -> list[tuple[str, Approval]]:
+        return [(run_id, one) for run_id, asked in self.waiting() for one in asked if one.grants]
+
+    def ruled(self) -> list[tuple[str, str]]:
+        return [(run.id, rule.id) for run in self.runs() for rule in run.rules]
+
+    async def write_again(self, engine: Engine, run_id: str) -> None:
+        """Send a message that is like no other."""
+        self.sent += 1
+        text = f"message {self.sent}"
+        await engine.send(run_id, text, by="customer")
+        self.acknowledged.add((run_id, text))
 
     async def look(self) -> None:
         """What is true after every rule."""
@@ -111,6 +132,8 @@ class World(RuleBasedStateMachine):
             witness = self.witnesses.setdefault(head.run_id, Witness(head.run_id))
             witness.look(head, await store.entries(head.run_id))
         keys_differ(self.witnesses)
+        kept = {(one.run_id, text) for one in self.witnesses.values() for text in one.sent}
+        assert self.acknowledged <= kept, "an acknowledged message is lost"
         assert not self.shop.faults, self.shop.faults
 
     async def rest(self) -> None:
@@ -136,7 +159,8 @@ class World(RuleBasedStateMachine):
         await self.look()
         assert not await self.shop.store.leased()
         for witness in self.witnesses.values():
-            witness.at_rest()
+            witness.at_rest(self.shop.shown.get(witness.run_id, set()))
+            type(self).happened += witness.seen
         journal = {(one.run_id, e.seq) for one in self.witnesses.values() for e in one.entries}
         assert self.log.seen == journal
 
