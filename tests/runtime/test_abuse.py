@@ -169,9 +169,10 @@ async def test_a_person_of_two_spellings_is_one_of_two(other: str) -> None:
         again = engine.approve("r1", by=other, note="me too")
         await not_allowed(engine, again, "has approved pay .* already; it takes 2 people")
         assert till.paid == []
-        for stranger in ("alice\u200b", "аlice"):  # noqa: RUF001 # a Cyrillic a
-            deciding = engine.approve("r1", by=stranger)
-            await not_allowed(engine, deciding, "none of the approvers")
+        hidden = engine.approve("r1", by="alice\u200b")
+        await not_allowed(engine, hidden, "has approved pay .* already")
+        alike = engine.approve("r1", by="\u0430lice")  # a Cyrillic letter
+        await not_allowed(engine, alike, "none of the approvers")
         run = await engine.approve("r1", by="bob")
     assert (run.state, till.paid) == (State.Done, [5.0])
 
