@@ -64,7 +64,8 @@ class Sweep:
 
     def _is_new(self, found: Report) -> bool:
         """Whether the first kill has left the run as no other has; one that left none is not."""
-        seen = repr([found[name] for name in ("journal", "driven", "effects")])
+        journal = [(kind, {**data, "expires_at": None}) for kind, data in found["journal"]]
+        seen = repr([journal, found["driven"], found["effects"]])  # times are never the same
         new = bool(found["journal"]) and seen not in self._known
         self._known.add(seen)
         return new

@@ -18,6 +18,7 @@ def live(machine: type[Life], examples: int, *, shrink: bool = True) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=20,
+            deadline=None,  # how long a life takes is no promise
             phases=phases,
             suppress_health_check=list(HealthCheck),
         ),
