@@ -1,5 +1,6 @@
 """What people write on the command line, read."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from engine.api import Engine
     from engine.core.messages import Arguments
 
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -21,6 +23,9 @@ def conditions_of(whiles: tuple[str, ...]) -> Conditions | None:
     for text in whiles:
         try:
             for name, tests in read(text).items():
+                if tests.keys() & conditions.get(name, {}).keys():
+                    words = f"{text!r}: there is such a condition on {name} already"
+                    raise click.UsageError(f"--while: {words}")
                 conditions[name] = conditions.get(name, {}) | tests
         except ValueError as error:
             raise click.UsageError(f"--while: {error}") from error
@@ -77,17 +82,15 @@ class _Time(click.ParamType[float]):
 def seconds(text: str) -> float:
     """A time such as 90, 45s, 30m, 2h or 7d, in seconds; UsageError where it is none."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
-    try:
-        return float(number) * _SECONDS[unit]
-    except ValueError:
-        words = f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d"
-        raise click.UsageError(words) from None
+    if not _NUMBER.fullmatch(number):
+        raise click.UsageError(f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d")
+    return float(number) * _SECONDS[unit]
 
 
 def _set(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     try:
-        read_value = parse_object(f'{{"value": {value}}}')["value"]
+        (read_value,) = parse_object(f'{{"value": {value}}}').values()
     except ValueError as error:
         raise _no_assignment(text, str(error)) from error
     if not equals:
