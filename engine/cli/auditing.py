@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +13,7 @@ import orjson
 from engine.cli.filters import seconds
 from engine.cli.options import Settings
 from engine.cli.root import ask, command
+from engine.cli.text import visible
 from engine.core.record import CallRecord
 
 if TYPE_CHECKING:
@@ -67,13 +69,17 @@ def _since(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=UTC)
     except ValueError:
-        return datetime.now(UTC) - timedelta(seconds=seconds(text))
+        age = seconds(text)
+    try:
+        return datetime.now(UTC) - timedelta(seconds=age)
+    except OverflowError:
+        raise click.UsageError(f"--since: {text!r} is before all time") from None
 
 
 def _lines(record: CallRecord, form: str, *, first: bool) -> Iterator[str]:
     plain = record.model_dump(mode="json")
     if form == "jsonl":
-        yield orjson.dumps(plain).decode() + "\n"
+        yield json.dumps(plain) + "\n"  # ASCII, so it is inert in a terminal
         return
     if first:
         yield _row(list(plain))
@@ -87,8 +93,8 @@ def _row(cells: list[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    """The value as a spreadsheet shows it, and does not run it."""
+    """The value as a spreadsheet, or a terminal, shows it, and does not run it."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return visible(f"'{text}" if text.startswith(_FORMULA) else text)

@@ -1,10 +1,12 @@
 """What people say about which approvals they want to see."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -39,8 +41,6 @@ class _Time(click.ParamType[float]):
 def seconds(text: str) -> float:
     """A time such as 90, 45s, 30m, 2h or 7d, in seconds; UsageError where it is none."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
-    try:
-        return float(number) * _SECONDS[unit]
-    except ValueError:
-        words = f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d"
-        raise click.UsageError(words) from None
+    if not _NUMBER.fullmatch(number):
+        raise click.UsageError(f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d")
+    return float(number) * _SECONDS[unit]

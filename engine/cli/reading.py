@@ -19,6 +19,9 @@ def conditions_of(whiles: tuple[str, ...]) -> Conditions | None:
     for text in whiles:
         try:
             for name, tests in read(text).items():
+                if tests.keys() & conditions.get(name, {}).keys():
+                    words = f"{text!r}: there is such a condition on {name} already"
+                    raise click.UsageError(f"--while: {words}")
                 conditions[name] = conditions.get(name, {}) | tests
         except ValueError as error:
             raise click.UsageError(f"--while: {error}") from error
@@ -47,7 +50,7 @@ async def edited(
 def _set(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     try:
-        read_value = parse_object(f'{{"value": {value}}}')["value"]
+        (read_value,) = parse_object(f'{{"value": {value}}}').values()
     except ValueError as error:
         raise _no_assignment(text, str(error)) from error
     if not equals:

@@ -73,16 +73,22 @@ def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | 
 
 
 def _key(choices: str) -> str:
-    click.echo(f"  {choices}: ", nl=False)
-    try:
-        key = click.getchar().lower()
-    except OSError:
-        raise click.UsageError(
-            "review reads keys from a terminal; elsewhere: approvals, approve, deny, answer"
-        ) from None
-    click.echo(visible(key))
     allowed = {part[0] for part in choices.split("[")[1:]}
-    return key if key in allowed else _key(choices)
+    while True:
+        click.echo(f"  {choices}: ", nl=False)
+        try:
+            key = click.getchar().lower()
+        except OSError:
+            raise click.UsageError(
+                "review reads keys from a terminal; elsewhere: approvals, approve, deny, answer"
+            ) from None
+        except EOFError:
+            raise click.Abort from None
+        click.echo(visible(key))
+        if not key:
+            raise click.Abort
+        if key in allowed:
+            return key
 
 
 def _verdict(key: str, asked: "PendingApproval") -> tuple[str, dict[str, Any]] | None:

@@ -6,9 +6,10 @@ from typing import assert_never
 import orjson
 
 from engine.core import events as ev
+from engine.core.demand import Demand
 from engine.core.messages import Arguments
 from engine.core.moves import Changes, close, move, settle
-from engine.core.run import Approval, Run, Untold, Verdict
+from engine.core.run import Approval, Call, Run, Untold, Verdict
 
 Said = ev.ApprovalGranted | ev.ApprovalDenied | ev.ApprovalAnswered | ev.ApprovalExpired
 
@@ -82,11 +83,7 @@ def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
     agreed = _agreed(asked, event, at)
     if len(agreed.grants) < agreed.demand.quorum:
         return _replaced(run, agreed)
-    # What was changed before stays so: the model is told of it whatever is asked about next.
-    edited: Changes = {}
-    if agreed.original is not None:
-        words = _edits_in_words(agreed.original, agreed.arguments)
-        edited = {"edited": agreed.arguments, "edits": words}
+    edited, edits = _changed(run.call(event.call_id), agreed)
     changes = move(
         run,
         event.call_id,
@@ -96,7 +93,8 @@ def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
         error=None,
         retry_at=None,
         batch=agreed.demand.batch,
-        **edited,
+        edited=edited,
+        edits=edits,
     )
     return close(run, event.approval_id) | changes
 
@@ -177,6 +175,14 @@ def _denial(asked: Approval, reason: str | None) -> str:
     return f"{said}: {reason}" if reason else f"{said}, without a reason."
 
 
+def _changed(call: Call, agreed: Approval) -> tuple[Arguments | None, str | None]:
+    """What people changed of the call, and how; what they did before it was asked about again."""
+    if agreed.original is None:
+        return call.edited, call.edits
+    how = _edits_in_words(agreed.original, agreed.arguments)
+    return agreed.arguments, "; then ".join(filter(None, (call.edits, how))) or None
+
+
 def _edits_in_words(before: Arguments | None, after: Arguments | None) -> str | None:
     """What a person changed, argument by argument; None where nothing was."""
     if before is None or after is None:
@@ -204,11 +210,20 @@ def _agreed(asked: Approval, event: ev.ApprovalGranted, at: datetime) -> Approva
             "digest": event.digest,
             "demand": demand,
             "grants": (event.by,),
-            "expires_at": asked.expires_at or _after(at, demand.expires_in),
+            "expires_at": _deadline(asked, demand, at),
             "remind_at": asked.remind_at or _after(at, demand.remind_every),
             "untold": _all(asked.notify),
         }
     )
+
+
+def _deadline(asked: Approval, demand: Demand, at: datetime) -> datetime | None:
+    """Until when a changed action is open: as before, unless it has a shorter time of its own."""
+    before, now = asked.demand.expires_in, demand.expires_in
+    if now is None or (before is not None and before <= now):
+        return asked.expires_at
+    own = at + timedelta(seconds=now)
+    return own if asked.expires_at is None else min(own, asked.expires_at)
 
 
 def _after(at: datetime, seconds: float | None) -> datetime | None:

@@ -8,7 +8,7 @@ from engine.core.deadlines import overdue
 from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
 from engine.core.found import found_so_far
 from engine.core.judge import judge
-from engine.core.ready import is_open
+from engine.core.ready import is_open, ready_at
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.workflow import Workflow
@@ -55,7 +55,10 @@ def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:
     if not run.approvals:
         return Record((ev.ApprovalsSettled(),))
     effect = _dispatch(run, workflow, now) or Park()
-    return (_notify(run, now) or effect) if isinstance(effect, Park) else effect
+    if not isinstance(effect, Park):
+        return effect
+    until = effect.until and ready_at(run)  # a retry is waited for, but no deadline is missed
+    return _notify(run, now) or Park(until=until)
 
 
 def _notify(run: Run, now: datetime) -> Notify | None:

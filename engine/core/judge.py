@@ -91,7 +91,9 @@ class _Case:
             return Reconcile((self._intent(tool, arguments, call.attempt),))
         demand = self.workflow.demand(call.tool, arguments, self.run)
         rule = self._rule(tool, arguments, demand) if tool else None
-        why_not = "the tool is gone" if tool is None else self._why_not_again(tool, demand, rule)
+        why_not: str | None = "the tool is gone"
+        if tool is not None:
+            why_not = self._why_not_again(tool, arguments, demand, rule)
         if why_not is None and tool is not None:
             if self.waits:
                 return Park(until=call.retry_at)
@@ -145,7 +147,9 @@ class _Case:
                 return rule.id
         return None
 
-    def _why_not_again(self, tool: Tool, demand: Demand, rule: str | None) -> str | None:  # noqa: PLR0911 # a reason a line
+    def _why_not_again(  # noqa: PLR0911 # a reason a line
+        self, tool: Tool, arguments: Arguments, demand: Demand, rule: str | None
+    ) -> str | None:
         """Why a call in doubt is not simply started again; None where it is."""
         call = self.call
         if not tool.repeatable:
@@ -154,8 +158,11 @@ class _Case:
             return "the tool could not be repeated so when it was started"
         if self.run.tools.get(call.tool, tool.schema_digest) != tool.schema_digest:
             return "the tool has another schema since"
-        if demand.ask == "always" and call.approval_id is None and rule is None:
-            return "the tool needs approval now"
+        if demand.ask == "always" and rule is None:
+            if call.approval_id is None:
+                return "the tool needs approval now"
+            if call.digest != tool.digest(arguments, demand):
+                return "the policy has changed since it was approved"
         if call.attempt >= self.workflow.limits.max_attempts:
             return f"it was started {call.attempt} times"
         if tool.key_ttl is not None and call.started_at is not None:

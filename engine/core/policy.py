@@ -55,6 +55,8 @@ class _Terms:
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
             if seconds is not None and not (number and 0 < seconds <= _LONGEST):
                 raise DefinitionError(f"approval: {name} is in seconds, above 0, not {seconds!r}")
+        if self.remind_every is not None and self.remind_every < 1:
+            raise DefinitionError("approval: remind_every is at least 1 second")
         if isinstance(self.on_expiry, Escalation) and self.expires_in is None:
             raise DefinitionError("approval: an escalation needs expires_in to come to pass")
 

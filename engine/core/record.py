@@ -96,7 +96,7 @@ def _of(  # noqa: PLR0911 # a case an event
                 "digest": event.digest,
                 "kind": event.approval_kind,
                 "policy": _policy(event),
-                "outcome": "open",
+                "outcome": "in doubt" if event.approval_kind == "in_doubt" else "open",
             }
         case ev.ToolStarted():
             return {
@@ -104,7 +104,7 @@ def _of(  # noqa: PLR0911 # a case an event
                 "attempts": event.attempt,
                 "ran": event.arguments,
                 "allowed_by": event.approval_id,
-                "to_review": event.audit,
+                "to_review": event.audit or entry.to_review,
                 "outcome": "in doubt",
             }
         case ev.ToolReturned(content=content):

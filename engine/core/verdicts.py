@@ -75,6 +75,7 @@ def _approve(
     grant = granted(asked, command.by, command.note)
     if command.arguments is not None:
         grant = _edited(run, workflow, asked, grant, command.arguments)
+    _require_looked_again(run, asked, command)
     if grant.arguments is None:
         _require_somebody_else(asked, command.by)
     else:
@@ -90,6 +91,21 @@ def _require_somebody_else(asked: Approval, by: str) -> None:
         raise NotAllowedError(
             f"{by} has approved {asked.tool} ({asked.call_id}) already; "
             f"it takes {asked.demand.quorum} people"
+        )
+
+
+def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
+    """Nothing; RefusedError where it may be their verdict on what was asked before an edit."""
+    by = person(command.by)
+    theirs = [
+        said.digest
+        for said in run.verdicts
+        if said.approval_id == asked.approval_id and person(said.by) == by
+    ]
+    if command.digest is None and theirs and asked.digest not in theirs:
+        raise RefusedError(
+            f"{asked.tool} ({asked.call_id}) was changed by {asked.grants[0]} since {command.by} "
+            f"approved it; look at it again, and name its digest {asked.digest[:12]}"
         )
 
 

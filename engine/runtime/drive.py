@@ -191,10 +191,10 @@ class Driver:
                 f"run {draft.live.id} was taken over by driver {fresh.lease.epoch} meanwhile; "
                 f"what driver {draft.lease.epoch} still meant to write was not kept"
             )
-        outcomes = tuple(draft.outcomes)
+        outcomes, was = tuple(draft.outcomes), draft.live
         draft.become(fresh)
         for outcome, seen in outcomes:
-            if (late := on_top(draft.live, outcome, seen)) is not None:
+            if (late := on_top(draft.live, outcome, seen, was)) is not None:
                 draft.report(late, self.clock.now())
 
 

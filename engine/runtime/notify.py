@@ -11,6 +11,7 @@ from engine.core.notices import Notice
 from engine.core.run import Approval, Run
 from engine.core.workflow import Workflow
 from engine.runtime.backoff import retry_at
+from engine.runtime.stop import is_our_cancellation
 
 TIMEOUT = 10.0  # seconds for one attempt at one notifier
 MOST_ATTEMPTS = 12
@@ -40,7 +41,9 @@ async def _tell_one(
     try:
         async with asyncio.timeout(TIMEOUT):
             await notifier.notify(_notice(run, asked, name, now()))
-    except Exception as error:  # noqa: BLE001 # somebody else's notifier may raise anything
+    except (Exception, asyncio.CancelledError) as error:  # somebody else's may raise anything
+        if is_our_cancellation(error):
+            raise
         return _failed(asked, name, error_words(error), now())
     return ev.ApprovalNotified(approval_id=asked.approval_id, call_id=asked.call_id, notifier=name)
 

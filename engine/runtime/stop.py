@@ -32,3 +32,9 @@ async def to_the_end(work: Coroutine[None, None, _T]) -> _T:
     if cancelled:
         raise asyncio.CancelledError
     return result
+
+
+def is_our_cancellation(error: BaseException) -> bool:
+    """Whether our task is cancelled, rather than that somebody raised it so."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())

@@ -1,6 +1,5 @@
 """The only calls to tools. What comes back is events, never an exception of theirs."""
 
-import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from engine.errors import DefinitionError, NotExecuted
 from engine.runtime.acting import acting
 from engine.runtime.backoff import retry_at
 from engine.runtime.doubt import leaves_doubt
+from engine.runtime.stop import is_our_cancellation
 from engine.runtime.threads import in_own_thread
 
 Outcome = ev.ToolReturned | ev.ToolFailed | ev.ToolNotExecuted | ev.ToolInterrupted
@@ -31,7 +31,7 @@ async def call_tool(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a tool raises is for the model, or a person, to read
-        if _is_our_cancellation(error):
+        if is_our_cancellation(error):
             raise
         return failure(tool, intent, error, now())
     return _returned(intent, value)
@@ -56,7 +56,7 @@ async def reconcile(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an author's look-up may raise anything
-        if _is_our_cancellation(error):
+        if is_our_cancellation(error):
             raise
         words = f"looking up what came of it failed: {error_words(error)}"
         return ev.ReconcileFailed(call_id=start.call_id, error=words)
@@ -105,11 +105,6 @@ def _bound(
 
 def _returned(intent: ev.ToolStarted, value: object) -> ev.ToolReturned:
     return ev.ToolReturned(call_id=intent.call_id, content=_shown(value))
-
-
-def _is_our_cancellation(error: BaseException) -> bool:
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
 
 
 def _shown(value: object) -> str:

@@ -133,7 +133,7 @@ def test_an_edit_resets_the_grants_of_a_quorum() -> None:
     story = asked(ApprovalPolicy(quorum=3)).says(Approve(by="ann"), Approve(by="bob"))
     story.says(Approve(by="mia", arguments=EDIT))
     assert (story.asked.grants, story.asked.original) == (("mia",), ASKED)
-    story.says(Approve(by="ann"))
+    story.says(Approve(by="ann", digest=story.asked.digest))
     assert story.starts == ()
     story.refuses(Approve(by="Mia"), NotAllowedError, "already")
     story.says(Approve(by="bob"))
