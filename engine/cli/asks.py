@@ -40,7 +40,7 @@ def described(asked: PendingApproval) -> Iterator[str]:
     yield _asks(asked)
     yield from _arguments(asked.arguments)
     if asked.original is not None:
-        yield f"  changed by {visible(asked.grants[0])}; the model asked for:"
+        yield f"  changed by {visible(asked.edited_by or "")}; the model asked for:"
         yield from _arguments(asked.original)
     yield (
         f"  run {asked.run_id}, call {asked.call_id}, digest {asked.digest[:_DIGEST_SHOWN]},"

@@ -207,6 +207,7 @@ def _agreed(asked: Approval, event: ev.ApprovalGranted, at: datetime) -> Approva
         update={
             "arguments": event.arguments,
             "original": asked.arguments if asked.original is None else asked.original,
+            "edited_by": event.by,
             "digest": event.digest,
             "demand": demand,
             "grants": (event.by,),

@@ -75,7 +75,7 @@ class Approval(Shape):
     """An open question to a person, bound to one exact action by `digest`.
 
     `words` are the model's own before the call. `grants` are the people who agreed so
-    far. Where one of them changed the arguments, `original` has them as they were.
+    far. Where somebody (`edited_by`) changed the arguments, `original` has them as they were.
     """
 
     approval_id: str
@@ -92,6 +92,7 @@ class Approval(Shape):
     remind_at: datetime | None = None
     grants: tuple[str, ...] = ()
     original: Arguments | None = None
+    edited_by: str | None = None
     form: dict[str, JsonValue] | None = None
     notify: tuple[str, ...] = ()
     untold: tuple[Untold, ...] = ()

@@ -104,7 +104,7 @@ def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
     ]
     if command.digest is None and theirs and asked.digest not in theirs:
         raise RefusedError(
-            f"{asked.tool} ({asked.call_id}) was changed by {asked.grants[0]} since {command.by} "
+            f"{asked.tool} ({asked.call_id}) was changed by {asked.edited_by} since {command.by} "
             f"approved it; look at it again, and name its digest {asked.digest[:12]}"
         )
 
