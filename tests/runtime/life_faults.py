@@ -129,21 +129,22 @@ def _takes_an_answer_for_the_last_word(patch: Patch) -> None:
     patch.setattr(drive, "on_top", lambda run, outcome, seen: (run, seen) and outcome)
 
 
-PLANTS: tuple[Callable[[Patch], None], ...] = (
-    _repeats_what_is_unsafe,
-    _forgets_the_gate,
-    _makes_a_key_an_attempt,
-    _acts_before_it_is_durable,
-    _gives_no_lease_back,
-    _runs_what_was_asked_for_not_what_was_granted,
-    _takes_one_person_for_two,
-    _takes_the_verdict_for_another_call,
-    _forgets_deadlines,
-    _takes_a_word_after_the_deadline,
-    _expires_early,
-    _reads_a_rule_too_broadly,
-    _keeps_a_rule_that_was_revoked,
-    _puts_messages_before_results,
-    _loses_what_came_in_a_turn,
-    _takes_an_answer_for_the_last_word,
+# Each with how a life begins in which it can do harm; None: any life.
+PLANTS: tuple[tuple[Callable[[Patch], None], tuple[str, str] | None], ...] = (
+    (_repeats_what_is_unsafe, None),
+    (_forgets_the_gate, None),
+    (_makes_a_key_an_attempt, None),
+    (_acts_before_it_is_durable, None),
+    (_gives_no_lease_back, None),
+    (_runs_what_was_asked_for_not_what_was_granted, ("pay", "edit")),
+    (_takes_one_person_for_two, ("give", "twice")),
+    (_takes_the_verdict_for_another_call, ("pay", "edit")),
+    (_forgets_deadlines, ("lend", "too late")),
+    (_takes_a_word_after_the_deadline, ("lend", "too late")),
+    (_expires_early, ("lend", "edit")),
+    (_reads_a_rule_too_broadly, ("pay", "remember")),
+    (_keeps_a_rule_that_was_revoked, ("pay", "revoke")),
+    (_puts_messages_before_results, None),
+    (_loses_what_came_in_a_turn, None),
+    (_takes_an_answer_for_the_last_word, None),
 )

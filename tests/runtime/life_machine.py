@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -29,7 +29,12 @@ from tests.runtime.life_shop import KINDS, Deed, Reply, Shop
 
 
 class Life(Pieces):
-    """Drivers, people, crashes, other code and odd clocks."""
+    """Drivers, people, crashes, other code and odd clocks.
+
+    `opening` is what is asked about and said first, where that is not drawn.
+    """
+
+    opening: ClassVar[tuple[str, str] | None] = None
 
     @initialize(
         asked=ASKS, deeds=DEED_PLAN, name=GATED_TOOL, said=st.sampled_from(SAID), orders=ORDERS
@@ -45,6 +50,7 @@ class Life(Pieces):
         self.loop.run(opened())
         self.drive(0, self.processes[0].engine.start("shop", "Hello", "r0"), [asked], deeds)
         self.everything_holds()
+        name, said = self.opening or (name, said)
         self.ask_and_say(1, name, said, orders, [], None)
 
     @rule(hand=HANDS, replies=REPLY_PLAN, deeds=DEED_PLAN, fuse=FUSE, detached=st.booleans())
@@ -160,6 +166,11 @@ class Life(Pieces):
     def go_on(self, hand: int) -> None:
         self.processes[hand].clock.go_on()
         self.settle()
+
+
+def opened(name: str, said: str) -> type[Life]:
+    """Lives that begin so."""
+    return type("OpenedLife", (Life,), {"opening": (name, said)})
 
 
 class LifeOnDisk(Life):

@@ -7,8 +7,18 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.runtime.life_faults import PLANTS, Patch
-from tests.runtime.life_machine import Life, LifeOnDisk
+from tests.runtime.life_machine import Life, LifeOnDisk, opened
 from tests.runtime.life_witness import RARE
+
+# Beginnings that lead to what is rare.
+OPENINGS = (
+    ("give", "twice"),
+    ("pay", "edit"),
+    ("pay", "remember"),
+    ("pay", "revoke"),
+    ("lend", "wait"),
+    ("rent", "wait"),
+)
 
 
 def live(machine: type[Life], examples: int, *, shrink: bool = True) -> None:
@@ -28,13 +38,15 @@ def live(machine: type[Life], examples: int, *, shrink: bool = True) -> None:
 def test_whatever_comes_together_a_run_keeps_its_promises() -> None:
     before = Life.kills
     Life.happened.clear()
-    live(Life, 60)
+    for opening in OPENINGS:
+        live(opened(*opening), 3)
+    live(Life, 50)
     for _ in range(8):  # what is rare comes to pass in most rounds, and must in one
         if Life.happened.keys() >= RARE:
             break
         live(Life, 20)
     assert Life.kills > before
-    assert Life.happened.keys() >= RARE
+    assert not RARE - Life.happened.keys()
 
 
 def test_whatever_comes_together_a_run_on_disk_keeps_its_promises() -> None:
@@ -43,10 +55,12 @@ def test_whatever_comes_together_a_run_on_disk_keeps_its_promises() -> None:
     assert LifeOnDisk.kills > before
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize(("plant", "opening"), PLANTS)
 def test_a_planted_fault_is_found(
-    plant: Callable[[Patch], None], monkeypatch: pytest.MonkeyPatch
+    plant: Callable[[Patch], None],
+    opening: tuple[str, str] | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plant(monkeypatch)
     with pytest.raises(AssertionError):
-        live(Life, 150, shrink=False)
+        live(opened(*opening) if opening else Life, 150, shrink=False)
