@@ -100,12 +100,13 @@ def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
     theirs = [
         said.digest
         for said in run.verdicts
-        if said.approval_id == asked.approval_id and person(said.by) == by
+        if (said.approval_id, said.verdict) == (asked.approval_id, "granted")
+        and person(said.by) == by
     ]
     if command.digest is None and theirs and asked.digest not in theirs:
         raise RefusedError(
-            f"{asked.tool} ({asked.call_id}) was changed by {asked.grants[0]} since {command.by} "
-            f"approved it; look at it again, and name its digest {asked.digest[:12]}"
+            f"{asked.tool} ({asked.call_id}) was changed since {command.by} approved it; "
+            f"look at it again, and name its digest {asked.digest[:12]}"
         )
 
 
