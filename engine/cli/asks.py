@@ -40,7 +40,7 @@ def described(asked: PendingApproval) -> Iterator[str]:
     yield _asks(asked)
     yield from _arguments(asked.arguments)
     if asked.original is not None:
-        yield f"  changed by {visible(asked.edited_by or "")}; the model asked for:"
+        yield f"  changed by {visible(asked.edited_by or '')}; the model asked for:"
         yield from _arguments(asked.original)
     yield (
         f"  run {asked.run_id}, call {asked.call_id}, digest {asked.digest[:_DIGEST_SHOWN]},"
@@ -48,10 +48,17 @@ def described(asked: PendingApproval) -> Iterator[str]:
     )
     if asked.words:
         yield f"  the model says: {short(asked.words, 300)}"
+    yield from _form(asked)
     yield from _terms(asked)
     if asked.unread:
         count = "a message" if asked.unread == 1 else f"{asked.unread} messages"
         yield f"  {count} came since, which the model has not seen (show {asked.run_id})"
+
+
+def _form(asked: PendingApproval) -> Iterator[str]:
+    """What an answer must be, unless it is any words."""
+    if asked.form and asked.form != {"type": "string"}:
+        yield f"  the answer has to fit: {visible(json.dumps(asked.form, ensure_ascii=False))}"
 
 
 def _terms(asked: PendingApproval) -> Iterator[str]:
@@ -115,8 +122,6 @@ def _lines(asked: PendingApproval, settings: Settings) -> Iterator[tuple[str, st
         case "tool_call":
             yield "allow:", settings.hint(f"approve {call}")
         case "question":
-            if asked.form and asked.form.get("type") == "object":
-                yield "form:", visible(json.dumps(asked.form, ensure_ascii=False))
             yield "answer:", f'{settings.hint(f"answer {call}")} --result "..."'
         case other:
             assert_never(other)

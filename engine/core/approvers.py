@@ -25,6 +25,8 @@ class Approvers:
         for name, said in roles.items():
             if person(name) in self._roles or not person(name):
                 raise BadInputError(f"approvers: {name!r} is nobody, or is there twice")
+            if isinstance(said, str):
+                raise BadInputError(f"approvers: the roles of {name!r} are a list, not {said!r}")
             self._roles[person(name)] = frozenset(said)
 
     def knows(self, by: str) -> bool:

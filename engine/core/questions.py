@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
 
+from engine.core.canonical import digest
 from engine.core.forms import Filled, Text
 from engine.core.policy import Policy
 from engine.core.tools import tool
@@ -31,6 +33,11 @@ def ask_person(
     """
     if form is not None and choices:
         raise DefinitionError(f"tool {name}: an answer is one of choices, or fills a form")
+    try:
+        schema = form.model_json_schema() if form else {}
+        digest(schema)
+    except (PydanticUserError, TypeError, ValueError) as error:
+        raise DefinitionError(f"tool {name}: the form: {error}") from error
     free = form is None and not choices
     asked = tool(name=name, description=description, read_only=True, approval=approval)(
         _with_choices if free else _without

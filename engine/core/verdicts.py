@@ -100,7 +100,8 @@ def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
     theirs = [
         said.digest
         for said in run.verdicts
-        if said.approval_id == asked.approval_id and person(said.by) == by
+        if (said.approval_id, said.verdict) == (asked.approval_id, "granted")
+        and person(said.by) == by
     ]
     if command.digest is None and theirs and asked.digest not in theirs:
         raise RefusedError(

@@ -136,7 +136,7 @@ def test_an_edit_resets_the_grants_of_a_quorum() -> None:
     story.says(Approve(by="ann", digest=story.asked.digest))
     assert story.starts == ()
     story.refuses(Approve(by="Mia"), NotAllowedError, "already")
-    story.says(Approve(by="bob"))
+    story.says(Approve(by="bob", digest=story.asked.digest))
     assert story.start.arguments == {"order": "1", "amount": 3.0}
     assert story.live.calls[0].edits == "amount: 5.0 -> 3.0"
 
