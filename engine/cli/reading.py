@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.core.canonical import parse_object
-from engine.core.conditions import Conditions, read
-
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.core.conditions import Conditions
     from engine.core.messages import Arguments
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def conditions_of(whiles: tuple[str, ...]) -> Conditions | None:
+def conditions_of(whiles: tuple[str, ...]) -> "Conditions | None":
     """The conditions of a sticky rule; None where there are none."""
+    from engine.core.conditions import read
+
     conditions: Conditions = {}
     for text in whiles:
         try:
@@ -88,6 +88,8 @@ def seconds(text: str) -> float:
 
 
 def _set(text: str) -> tuple[str, Any]:
+    from engine.core.canonical import parse_object
+
     name, equals, value = text.partition("=")
     try:
         (read_value,) = parse_object(f'{{"value": {value}}}').values()
