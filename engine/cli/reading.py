@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.core.canonical import parse_object
-from engine.core.conditions import Conditions, read
-
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.core.conditions import Conditions
     from engine.core.messages import Arguments
 
 
-def conditions_of(whiles: tuple[str, ...]) -> Conditions | None:
+def conditions_of(whiles: tuple[str, ...]) -> "Conditions | None":
     """The conditions of a sticky rule; None where there are none."""
+    from engine.core.conditions import read
+
     conditions: Conditions = {}
     for text in whiles:
         try:
@@ -48,6 +48,8 @@ async def edited(
 
 
 def _set(text: str) -> tuple[str, Any]:
+    from engine.core.canonical import parse_object
+
     name, equals, value = text.partition("=")
     try:
         (read_value,) = parse_object(f'{{"value": {value}}}').values()

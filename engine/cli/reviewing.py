@@ -77,7 +77,7 @@ def _key(choices: str) -> str:
     while True:
         click.echo(f"  {choices}: ", nl=False)
         try:
-            key = click.getchar().lower()
+            key = (click.getchar() or "").lower()  # nothing: the terminal is gone
         except OSError:
             raise click.UsageError(
                 "review reads keys from a terminal; elsewhere: approvals, approve, deny, answer"

@@ -11,6 +11,7 @@ from engine.cli.reading import conditions_of
 from engine.core import events as ev
 from engine.core.approvers import Approvers
 from engine.core.commands import Approve
+from engine.core.effects import Park
 from engine.core.notices import Notice
 from engine.core.policy import ApprovalPolicy, Policy, Rule
 from engine.core.record import CallRecord, record_of
@@ -86,9 +87,11 @@ def test_seen_stays() -> None:
     seen = len(story.live.messages)
     story.happens(ev.MessageReceived(message="one"))
     late = on_top(story.live, reply, seen)
+    assert late is not None
     seen2 = len(story.live.messages)
     story.happens(ev.MessageReceived(message="two"))
     late2 = on_top(story.live, late, seen2)
+    assert late2 is not None
     story.happens(late2)
     assert story.live.unread == 2
 
@@ -134,15 +137,10 @@ def test_retry_wait_does_not_hide_deadline() -> None:
     policy = ApprovalPolicy(expires_in=5)
     other = tool(name="other", approval="never")(pay)
     story = Story(shop(pays(policy), other), BOTH)
-    s = [x for x in story.starts if x.tool == "other"][0]
-    story.happens(
-        s,
-        ev.ToolNotExecuted(
-            call_id=s.call_id, error="no", retry_at=story.now + timedelta(seconds=60)
-        ),
-    ).goes_on()
-    e = story.effect()
-    assert e.until == story.asked.expires_at
+    later = story.now + timedelta(seconds=60)
+    start = next(one for one in story.starts if one.tool == "other")
+    failed = ev.ToolNotExecuted(call_id=start.call_id, error="no", retry_at=later)
+    story.happens(start, failed).goes_on().decides(Park(until=story.asked.expires_at))
 
 
 def test_roles_that_are_one_text_are_no_roles() -> None:
