@@ -71,7 +71,7 @@ def _read(file: Path) -> Approvers:
         return Approvers(TypeAdapter(dict[str, list[str]]).validate_python(said))
     except OSError as error:
         raise BadInputError(f"the approvers {file} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise BadInputError(
             f"the approvers {file} are not of the form: [approvers], then lines like "
             f'ann = ["manager"] ({type(error).__name__})'

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import assert_never
 
 import click
@@ -75,7 +76,9 @@ def _terms(asked: PendingApproval) -> Iterator[str]:
         then = demand.on_expiry
         what = {"deny": "it is denied", "abort": "the run is aborted"}
         words = what[then] if isinstance(then, str) else f"it goes to the role {then.role}"
-        yield f"  until {asked.expires_at:{_TIME}} UTC; then {visible(words)}"
+        over = asked.expires_at <= datetime.now(UTC)
+        when = "its time is over since" if over else "until"
+        yield f"  {when} {asked.expires_at:{_TIME}} UTC; then {visible(words)}"
 
 
 def _arguments(arguments: Arguments) -> Iterator[str]:

@@ -35,6 +35,8 @@ def _lines(record: CallRecord) -> Iterator[str]:
             f"  {said.verdict} by {visible(said.by)}{beware} {_when(said.at)},"
             f" digest {said.digest[:12]}{reason}{note}"
         )
+        for name, value in sorted((said.arguments or {}).items()):
+            yield f"    {value_in_full(name)}: {value_in_full(value)}"
     if record.to_review:
         yield f"  to be reviewed: it ran unasked, by {visible(record.to_review)}"
     if record.started_at:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from engine.core.canonical import require_canonical
 from engine.core.messages import Arguments
 from engine.errors import BadInputError
 
@@ -67,7 +69,12 @@ class Filled:
             filled = self.model.model_validate_json(answer)
         except ValidationError as error:
             raise BadInputError(f"the answer does not fit the form: {_faults(error)}") from error
-        return filled.model_dump_json()
+        values = filled.model_dump(mode="json")
+        try:
+            require_canonical(values)
+        except ValueError as error:
+            raise BadInputError(f"the answer cannot be written down: {error}") from error
+        return orjson.dumps(values).decode()
 
 
 def _faults(error: ValidationError) -> str:

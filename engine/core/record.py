@@ -8,11 +8,16 @@ from engine.core import events as ev
 from engine.core.messages import Arguments
 from engine.core.shape import Shape
 
-Outcome = Literal["open", "in doubt", "returned", "failed", "denied", "answered", "expired"]
+Outcome = Literal[
+    "open", "in doubt", "returned", "failed", "denied", "answered", "expired", "given up"
+]
 
 
 class Said(Shape):
-    """What one person said: `verdict` is granted, denied or answered, or expired by nobody."""
+    """What one person said: `verdict` is granted, denied or answered, or expired by nobody.
+
+    `arguments` are there where that person changed them.
+    """
 
     verdict: str
     by: str
@@ -20,14 +25,16 @@ class Said(Shape):
     digest: str
     reason: str | None = None
     note: str | None = None
+    arguments: Arguments | None = None
 
 
 class CallRecord(Shape):
     """One call: who asked for it, what exactly, who said what, what ran, and what came of it.
 
-    `requested` are the arguments as the model wrote them, `asked` as a person was shown
-    them, `ran` those of the last start. `allowed_by` is the approval or the sticky rule,
-    `to_review` the policy by which it ran unasked but is to be looked at.
+    A call in doubt that a person gave up on, and one whose run was aborted before it was
+    made, are `given up`. `requested` are the arguments as the model wrote them, `asked` as
+    a person was shown them, `ran` those of the last start. `allowed_by` is the approval or
+    the sticky rule, `to_review` the policy by which it ran unasked but is to be looked at.
     """
 
     run_id: str
@@ -63,11 +70,21 @@ def record_of(journal: Iterable[ev.Recorded]) -> tuple[CallRecord, ...]:
             born = event
         elif isinstance(event, ev.ToolsRequested) and born is not None:
             entries.update((made.call_id, made) for made in _requested(born, event, one.at))
+        elif isinstance(event, ev.RunAborted):
+            entries = {name: _left(entry, event, one.at) for name, entry in entries.items()}
         elif isinstance(event, ev.CallEvent | ev.ApprovalEvent) and event.call_id in entries:
             before = entries[event.call_id]
             changes = _of(before, event, one.at)
             entries[event.call_id] = before.model_copy(update=changes)
     return tuple(entries.values())
+
+
+def _left(entry: CallRecord, event: ev.RunAborted, at: datetime) -> CallRecord:
+    """The call as the end of its run left it; one that had started stays in doubt."""
+    if entry.outcome != "open":
+        return entry
+    given_up = {"ended_at": at, "outcome": "given up", "result": event.reason}
+    return entry.model_copy(update=given_up)
 
 
 def _requested(born: ev.RunStarted, event: ev.ToolsRequested, at: datetime) -> list[CallRecord]:
@@ -133,12 +150,14 @@ def _decided(
     match event:
         case ev.ApprovalDenied(reason=reason):
             said = said.model_copy(update={"reason": reason})
-            ended = {"ended_at": at, "outcome": "denied", "result": reason}
+            outcome = "given up" if entry.kind == "in_doubt" else "denied"
+            ended = {"ended_at": at, "outcome": outcome, "result": reason}
         case ev.ApprovalAnswered(content=content):
             ended = {"ended_at": at, "outcome": "answered", "result": content}
         case ev.ApprovalGranted(arguments=arguments):
             if arguments is not None:
-                said = said.model_copy(update={"verdict": "granted with changes"})
+                changed = {"verdict": "granted with changes", "arguments": arguments}
+                said = said.model_copy(update=changed)
             ended = {}
     return {"verdicts": (*entry.verdicts, said), **ended}
 

@@ -1,4 +1,8 @@
-"""Whether it is a tool that acts: what an agent calls may not decide for a person."""
+"""Whether it is a tool that acts: what an agent calls may not decide for a person.
+
+This guards against a mistake, not against malice: a tool runs in the engine's process,
+and can begin threads of its own, in which nobody knows it any more.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +16,7 @@ _TOOL: ContextVar[str] = ContextVar("waystation_tool", default="")
 
 @contextmanager
 def acting(tool: str) -> Iterator[None]:
-    """A context, followed by tasks and threads that are begun in it, in which `tool` acts."""
+    """A context, followed by the tasks that are begun in it, in which `tool` acts."""
     token = _TOOL.set(tool)
     try:
         yield
