@@ -74,5 +74,9 @@ def _read(file: Path) -> Approvers:
     except (ValueError, KeyError, RecursionError) as error:
         raise BadInputError(
             f"the approvers {file} are not of the form: [approvers], then lines like "
-            f'ann = ["manager"] ({type(error).__name__})'
+            f'ann = ["manager"] ({_first_line(error)})'
         ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

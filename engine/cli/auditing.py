@@ -69,7 +69,7 @@ def _since(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=UTC)
     except ValueError:
-        age = seconds(text)
+        age = seconds(text, "or a day such as 2026-11-01")
     try:
         return datetime.now(UTC) - timedelta(seconds=age)
     except OverflowError:

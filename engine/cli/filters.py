@@ -38,9 +38,10 @@ class _Time(click.ParamType[float]):
         return seconds(str(value))
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, also: str = "") -> float:
     """A time such as 90, 45s, 30m, 2h or 7d, in seconds; UsageError where it is none."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
     if not _NUMBER.fullmatch(number):
-        raise click.UsageError(f"{text!r} is no time; right would be 90, 45s, 30m, 2h or 7d")
+        right = f"90, 45s, 30m, 2h, 7d {also}".strip()
+        raise click.UsageError(f"{text!r} is no time; right would be {right}")
     return float(number) * _SECONDS[unit]

@@ -136,6 +136,12 @@ def _detail(data: dict[str, object]) -> str:
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
     if isinstance(message, str):
         return message
+    if "approval_id" in data and "arguments" not in data and "tool" not in data:
+        return f"{data.get('call_id')}  {_first(data)}"
+    return _first(data)
+
+
+def _first(data: dict[str, object]) -> str:
     for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome"):
         if data.get(key):
             return str(data[key])

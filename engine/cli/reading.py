@@ -34,17 +34,32 @@ async def edited(
     """The arguments that wait, with what a person changed of them; None where nothing is."""
     if not sets:
         return None
-    changes = [_set(text) for text in sets]
+    changes = dict(_set(text) for text in sets)
     run = await engine.run(run_id)
-    meant = [
-        one
-        for one in run.approvals
-        if wanted["call_id"] in (None, one.call_id)
-        and wanted["approval_id"] in (None, one.approval_id)
-    ]
-    if len(meant) != 1:
-        return dict(changes)  # which of them is meant, the engine will ask
-    return {**meant[0].arguments, **dict(changes)}
+    meant = [one for one in run.approvals if _is_meant(wanted, one.approval_id, one.call_id)]
+    if len(meant) == 1:
+        return {**meant[0].arguments, **changes}
+    if meant:
+        return changes  # which of them is meant, the engine will ask
+    return {**await _asked_before(engine, run_id, wanted), **changes}
+
+
+async def _asked_before(engine: "Engine", run_id: str, wanted: Mapping[str, Any]) -> "Arguments":
+    """What was asked for by an approval that is closed: the verdict may come a second time."""
+    from engine.core.approval_events import ApprovalRequested
+
+    arguments: Arguments = {}
+    for one in await engine.journal(run_id):
+        event = one.event
+        if isinstance(event, ApprovalRequested) and _is_meant(
+            wanted, event.approval_id, event.call_id
+        ):
+            arguments = event.arguments
+    return arguments
+
+
+def _is_meant(wanted: Mapping[str, Any], approval_id: str, call_id: str) -> bool:
+    return wanted["call_id"] in (None, call_id) and wanted["approval_id"] in (None, approval_id)
 
 
 def _set(text: str) -> tuple[str, Any]:
@@ -54,14 +69,13 @@ def _set(text: str) -> tuple[str, Any]:
     try:
         (read_value,) = parse_object(f'{{"value": {value}}}').values()
     except ValueError as error:
-        raise _no_assignment(text, str(error)) from error
+        raise _no_assignment(text) from error
     if not equals:
-        raise _no_assignment(text, "there is no =")
+        raise _no_assignment(text)
     return name, read_value
 
 
-def _no_assignment(text: str, why: str) -> click.UsageError:
-    example = """note='"hi"'"""
-    return click.UsageError(
-        f"--set: {text!r} is not NAME=JSON ({why}); a text needs quotes: {example}"
-    )
+def _no_assignment(text: str) -> click.UsageError:
+    name = text.partition("=")[0]
+    right = f"""{name}=20, or {name}='"a text"'"""
+    return click.UsageError(f"--set: {text!r} is not NAME=JSON; right would be {right}")

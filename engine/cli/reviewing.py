@@ -12,7 +12,7 @@ from engine.cli.options import Settings
 from engine.cli.root import ask, by_option, command, model_option
 from engine.cli.text import visible
 from engine.core.canonical import parse_object
-from engine.errors import EngineError
+from engine.errors import BadInputError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,7 +68,11 @@ def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | 
         verdict: Callable[..., Awaitable[Run]] = getattr(engine, verb)
         return verdict(asked.run_id, **about)
 
-    drive(settings, settings.changing, model, act)
+    try:
+        drive(settings, settings.changing, model, act)
+    except BadInputError as error:
+        click.echo(f"waystation: {visible(str(error))}", err=True)
+        return _decide(settings, asked, by, model)
     return True
 
 
@@ -105,7 +109,9 @@ def _verdict(key: str, asked: "PendingApproval") -> tuple[str, dict[str, Any]] |
             reason = click.prompt("  why (the model reads it)", default="", show_default=False)
             return "deny", {"reason": reason or None}
         case _:
-            return "answer", {"result": click.prompt("  the result, as the model reads it")}
+            asks = asked.kind == "question"
+            what = "the answer" if asks else "the result, as the model reads it"
+            return "answer", {"result": click.prompt(f"  {what}")}
 
 
 def _has_read(asked: "PendingApproval") -> bool:
@@ -118,15 +124,27 @@ def _has_read(asked: "PendingApproval") -> bool:
 
 def _edited(asked: "PendingApproval") -> "Arguments | None":
     """The arguments as the person wrote them in an editor; None where nothing was changed."""
-    before = json.dumps(asked.arguments, indent=2, ensure_ascii=True)
-    text = click.edit(before, extension=".json")
-    if text is None or text.strip() == before:
-        click.echo("  nothing was changed")
-        return None
+    before = text = json.dumps(asked.arguments, indent=2, ensure_ascii=True, sort_keys=True)
+    while True:
+        text = _in_editor(text)
+        if text.strip() in ("", before):
+            click.echo("  nothing was changed")
+            return None
+        try:
+            arguments = parse_object(text)
+        except ValueError as error:
+            click.echo(f"  that cannot be read: {visible(str(error))}")
+            if not click.confirm("  edit it again", default=True):
+                return None
+            continue
+        click.echo(f"  with: {visible(json.dumps(arguments, ensure_ascii=False))}")
+        return arguments if click.confirm("  run it with these") else None
+
+
+def _in_editor(text: str) -> str:
+    """The text after it was edited; empty where the editor failed, or nothing was saved."""
     try:
-        arguments = parse_object(text)
-    except ValueError as error:
-        click.echo(f"  that cannot be read: {visible(str(error))}")
-        return None
-    click.echo(f"  with: {visible(json.dumps(arguments, ensure_ascii=False))}")
-    return arguments if click.confirm("  run it with these") else None
+        return click.edit(text, extension=".json") or ""
+    except click.ClickException as error:
+        click.echo(f"  {visible(error.format_message())}")
+        return ""

@@ -60,7 +60,8 @@ class Authority:
     def _objection(self, run: Run, demand: Demand, by: str) -> str | None:
         for group in demand.roles:
             if self._approvers is None:
-                return f"it takes the role {' or '.join(group)}, and no approvers are known"
+                known = "no approvers are known (--approvers FILE)"
+                return f"it takes the role {' or '.join(group)}, and {known}"
             if not self._approvers.roles(by) & set(group):
                 return f"it takes the role {' or '.join(group)}, which {by} does not have"
         if demand.four_eyes and run.by is None:

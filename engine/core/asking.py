@@ -123,7 +123,12 @@ def _expire(run: Run, event: ev.ApprovalExpired) -> Changes:
             "on_expiry": then if isinstance(then, str) else then.on_expiry,
         }
     )
-    changes = {"demand": further, "expires_at": event.expires_at, "grants": ()}
+    changes = {
+        "demand": further,
+        "expires_at": event.expires_at,
+        "grants": (),
+        "occasion": "escalated",
+    }
     return _replaced(run, asked.model_copy(update={**changes, "untold": _all(asked.notify)}))
 
 
@@ -131,7 +136,8 @@ def _remind(run: Run, event: ev.ApprovalReminded, at: datetime) -> Changes:
     """The approval, to be told again, and once more after as long again."""
     asked = run.approval(event.approval_id)
     due = _after(at, asked.demand.remind_every)
-    return _replaced(run, asked.model_copy(update={"remind_at": due, "untold": _all(asked.notify)}))
+    changes = {"remind_at": due, "untold": _all(asked.notify), "occasion": "reminded"}
+    return _replaced(run, asked.model_copy(update=changes))
 
 
 def _told(run: Run, event: ev.ApprovalNotified | ev.NotificationFailed) -> Changes:
@@ -214,6 +220,7 @@ def _agreed(asked: Approval, event: ev.ApprovalGranted, at: datetime) -> Approva
             "expires_at": _deadline(asked, demand, at),
             "remind_at": asked.remind_at or _after(at, demand.remind_every),
             "untold": _all(asked.notify),
+            "occasion": "changed",
         }
     )
 

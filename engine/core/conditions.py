@@ -23,6 +23,7 @@ _SIGNS: Mapping[Test, str] = {
     "in": "in",
 }
 
+_NAME = re.compile(r"[^\s=<>!]+")
 _SIGN = re.compile(r"==|!=|<=|>=|<|>| in ")
 
 
@@ -67,20 +68,30 @@ def read(text: str) -> Conditions:
     """One condition from such words; ValueError where it is none."""
     if found := _SIGN.search(text):  # the first one: the value may hold others
         name, wanted = text[: found.start()], text[found.end() :]
-        return {name.strip(): {_test_of(found[0]): _value(wanted)}}
-    raise ValueError(f'{text!r} is no condition; right would be: amount <= 20, or order == "24680"')
+        if not _NAME.fullmatch(name.strip()) or not _is_value(wanted):
+            raise _no_condition(text)
+        return {name.strip(): {_test_of(found[0]): orjson.loads(wanted.strip())}}
+    raise _no_condition(text)
 
 
 def _test_of(sign: str) -> Test:
     return next(test for test, known in _SIGNS.items() if known == sign.strip())
 
 
-def _value(text: str) -> JsonValue:
+def _no_condition(text: str) -> ValueError:
+    signs = ", ".join(_SIGNS.values())
+    return ValueError(
+        f"{text!r} is no condition; one is a name, one of {signs}, and a JSON value, such as: "
+        'amount <= 20, or order == "24680"; say several one by one'
+    )
+
+
+def _is_value(text: str) -> bool:
     try:
-        value: JsonValue = orjson.loads(text.strip())
+        orjson.loads(text.strip())
     except orjson.JSONDecodeError:
-        raise ValueError(f'{text.strip()!r} is no JSON value; a text needs quotes: "..."') from None
-    return value
+        return False
+    return True
 
 
 def _passes(test: Test, found: JsonValue, wanted: JsonValue) -> bool:  # noqa: PLR0911 # a test a line

@@ -79,6 +79,6 @@ class Filled:
 
 def _faults(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(str(step) for step in fault['loc']) or 'it'}: {fault['msg']}"
+        f"{'.'.join(str(step) for step in fault['loc']) or 'the answer'}: {fault['msg']}"
         for fault in error.errors()
     )

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from engine.core.run import Approval
+from engine.core.run import Approval, Occasion
 from engine.core.shape import Shape
 
 
 class Notice(Shape):
-    """One open approval, as a notifier is told of it.
+    """One open approval, as a notifier is told of it, and on which occasion.
 
     `notice_id` is the same at every attempt at telling one thing to one notifier.
     """
@@ -16,6 +16,8 @@ class Notice(Shape):
     notice_id: str
     run_id: str
     workflow: str
+    started_by: str | None
+    occasion: Occasion
     at: datetime
     approval: Approval
 

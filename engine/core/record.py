@@ -133,7 +133,8 @@ def _of(  # noqa: PLR0911 # a case an event
         case ev.ApprovalGranted() | ev.ApprovalDenied() | ev.ApprovalAnswered():
             return _decided(entry, event, at)
         case ev.ApprovalExpired(outcome=outcome):
-            nobody = Said(verdict=f"expired ({outcome})", by="nobody", at=at, digest=event.digest)
+            role = f"it went to the role {event.role}" if event.role else None
+            nobody = Said(verdict="expired", by="nobody", at=at, digest=event.digest, reason=role)
             ended = {} if outcome == "escalated" else {"ended_at": at, "outcome": "expired"}
             return {"verdicts": (*entry.verdicts, nobody), **ended}
         case _:

@@ -51,6 +51,9 @@ class Call(Shape):
         )
 
 
+Occasion = Literal["requested", "changed", "reminded", "escalated"]
+
+
 class Untold(Shape):
     """A notifier that has not been told of an approval yet, and when it is tried again."""
 
@@ -96,6 +99,7 @@ class Approval(Shape):
     form: dict[str, JsonValue] | None = None
     notify: tuple[str, ...] = ()
     untold: tuple[Untold, ...] = ()
+    occasion: Occasion = "requested"  # why the notifiers are told
 
 
 class PendingApproval(Approval):

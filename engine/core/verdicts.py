@@ -176,7 +176,10 @@ def _rule(
     properties = tool.parameters.get("properties")
     known = properties if isinstance(properties, dict) else {}
     if unknown := [name for name in when if name not in known]:
-        raise BadInputError(f"the rule: {tool.name} has no argument {unknown[0]!r}")
+        there = ", ".join(known) or "none"
+        raise BadInputError(
+            f"the rule: {tool.name} has no argument {unknown[0]!r}; it has: {there}"
+        )
     arguments = asked.arguments if grant.arguments is None else grant.arguments
     if not hold(when, arguments):
         raise BadInputError(f"the rule does not hold of this very call: {in_words(when)}")

@@ -70,6 +70,8 @@ def _notice(run: Run, asked: Approval, name: str, at: datetime) -> Notice:
         notice_id=digest(list(told))[:32],
         run_id=run.id,
         workflow=run.workflow,
+        started_by=run.by,
+        occasion=asked.occasion,
         at=at,
         approval=asked.model_copy(update={"untold": (), "notify": ()}, deep=True),
     )

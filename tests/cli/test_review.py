@@ -107,9 +107,9 @@ def test_the_command_takes_edits_rules_and_their_revocation() -> None:
     ("words", "said"),
     [
         (("approve", "r1", "--set", "amount"), "is not NAME=JSON"),
-        (("approve", "r1", "--set", "order=o1"), "a text needs quotes"),
+        (("approve", "r1", "--set", "order=o1"), "order='\"a text\"'"),
         (("approve", "r1", "--while", "amount about 20"), "is no condition"),
-        (("approve", "r1", "--while", "amount <= x"), "is no JSON value"),
+        (("approve", "r1", "--while", "amount <= x"), "is no condition"),
         (("approvals", "--older-than", "soon"), "is no time"),
         (("audit", "--since", "soon"), "is no time"),
     ],

@@ -141,7 +141,7 @@ def test_reminders_come_at_intervals_and_change_nothing_else() -> None:
         story.later(10).goes_on()
         assert story.journal[-1] == reminder
         assert ready_at(story.live) == after(10 * (place + 1))
-    assert story.asked == before.model_copy(update={"remind_at": after(40)})
+    assert story.asked == before.model_copy(update={"remind_at": after(40), "occasion": "reminded"})
     assert story.journal.count(reminder) == 3
 
 

@@ -93,7 +93,7 @@ def test_an_answer_that_fits_is_the_result(
         (CHOICE, {}, "Red", "'Red' is none of the choices: red, blue"),
         (CHOICE, {}, "", "is none of the choices"),
         (FORM, {}, "tomorrow", "does not fit the form"),
-        (FORM, {}, "[]", "does not fit the form: it: "),
+        (FORM, {}, "[]", "does not fit the form: the answer: "),
         (FORM, {}, '{"day": "2026-02-03"}', "people: Field required"),
         (FORM, {}, '{"day": "2026-02-03", "people": 0}', "people: "),
         (FORM, {}, '{"day": "2026-02-03", "people": 1, "way": "boat"}', "way: "),
