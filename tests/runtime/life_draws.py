@@ -22,4 +22,4 @@ VERDICTS = ("approve", "approve", "edit", "remember", "retry", "deny", "answer",
 PEOPLE = st.sampled_from(["ann", "ann", "bob", "cy"])
 ORDERS = st.lists(st.sampled_from(["0", "1", "2", "9"]), max_size=2)
 GATED_TOOL = st.sampled_from(sorted(GATED))
-SAID = ("twice", "edit", "remember", "revoke", "wait", "too late")
+SAID = ("twice", "edit", "remember", "revoke", "wait", "too late", "write")

@@ -126,7 +126,7 @@ def _loses_what_came_in_a_turn(patch: Patch) -> None:
 
 
 def _takes_an_answer_for_the_last_word(patch: Patch) -> None:
-    patch.setattr(drive, "on_top", lambda run, outcome, seen: (run, seen) and outcome)
+    patch.setattr(drive, "on_top", lambda _, outcome, *__: outcome)
 
 
 # Each with how a life begins in which it can do harm; None: any life.
@@ -144,7 +144,7 @@ PLANTS: tuple[tuple[Callable[[Patch], None], tuple[str, str] | None], ...] = (
     (_expires_early, ("lend", "edit")),
     (_reads_a_rule_too_broadly, ("pay", "remember")),
     (_keeps_a_rule_that_was_revoked, ("pay", "revoke")),
-    (_puts_messages_before_results, None),
-    (_loses_what_came_in_a_turn, None),
+    (_puts_messages_before_results, ("pay", "write")),
+    (_loses_what_came_in_a_turn, ("pay", "write")),
     (_takes_an_answer_for_the_last_word, None),
 )

@@ -50,6 +50,8 @@ class Pieces(World):
         self.drive(hand, engine.start("shop", "Hello", run_id), [(name, name)], [])
         if said in {"wait", "too late"}:
             self.pass_time(1, 200)
+        if said == "write":
+            self.drive(hand, self.write_again(engine, run_id), [], [])
         engine = self.burning(hand, fuse)
         if said == "wait":
             self.drive(hand, engine.resume(run_id), replies, [])
