@@ -136,7 +136,7 @@ def _detail(data: dict[str, object]) -> str:
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
     if isinstance(message, str):
         return message
-    if "approval_id" in data and "arguments" not in data and "tool" not in data:
+    if "approval_id" in data and "tool" not in data:
         return f"{data.get('call_id')}  {_first(data)}"
     return _first(data)
 
