@@ -51,7 +51,7 @@ class Pieces(World):
         if said in {"wait", "too late"}:
             self.pass_time(1, 200)
         if said == "write":
-            self.drive(hand, self.write_again(engine, run_id), [], [])
+            self.drive(hand, self.write_again(self.processes[hand].engine, run_id), [], [])
         engine = self.burning(hand, fuse)
         if said == "wait":
             self.drive(hand, engine.resume(run_id), replies, [])
@@ -96,9 +96,8 @@ class Pieces(World):
         """The customer writes again while the model thinks."""
         answered = [run.id for run in self.runs() if run.state is State.Done]
         run_id = answered[n % len(answered)] if answered else self.pick(n)
-        one, other = self.processes[hand], self.processes[1 - hand]
-        self.drive(hand, self.write_again(one.engine, run_id), ["hangs"], [])
-        self.drive(1 - hand, self.write_again(other.engine, run_id), [], [])
+        self.drive(hand, self.write_again(self.processes[hand].engine, run_id), ["hangs"], [])
+        self.drive(1 - hand, self.write_again(self.processes[1 - hand].engine, run_id), [], [])
         self.something_comes_back(0, replies, deeds)
 
     @rule(hand=HANDS, n=NUMBER, deeds=DEED_PLAN, replies=REPLY_PLAN, fuse=FUSE)
