@@ -1,0 +1,19 @@
+"""What tokens cost."""
+
+from decimal import Decimal
+
+from engine.core.messages import Usage
+from engine.prices import cost_of
+
+
+def test_what_is_read_from_the_cache_costs_less() -> None:
+    plain = cost_of("gpt-5-mini", Usage(input_tokens=1000, output_tokens=100))
+    cached = cost_of("gpt-5-mini", Usage(input_tokens=1000, cached_tokens=900, output_tokens=100))
+    assert plain is not None
+    assert cached is not None
+    assert Decimal(0) < cached < plain
+
+
+def test_an_unknown_price_is_unknown_and_never_nothing() -> None:
+    assert cost_of("a-model-of-nobody", Usage(input_tokens=5)) is None
+    assert cost_of(None, Usage(input_tokens=5)) is None
