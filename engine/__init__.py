@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         StoreError,
         TransientModelError,
         UnknownRunError,
+        UnreadableRunError,
+        UnverifiedRunError,
     )
     from engine.models.openai import OpenAIModel
     from engine.models.scripted import ScriptedModel
@@ -90,6 +92,8 @@ __all__ = [
     "ToolContext",
     "TransientModelError",
     "UnknownRunError",
+    "UnreadableRunError",
+    "UnverifiedRunError",
     "Usage",
     "WebhookNotifier",
     "Workflow",
@@ -120,6 +124,7 @@ _HOMES = {
         "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
         " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
         " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
+        " UnreadableRunError UnverifiedRunError"
     ),
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",

@@ -57,11 +57,19 @@ class ConflictError(EngineError):
     """Somebody else has moved the run on meanwhile."""
 
 
-class CorruptRunError(EngineError):
+class UnreadableRunError(EngineError):
+    """The run cannot be read as it is stored; it was left untouched."""
+
+
+class CorruptRunError(UnreadableRunError):
     """What is stored of the run does not hold together; the run is refused."""
 
 
-class RunTooNewError(EngineError):
+class UnverifiedRunError(UnreadableRunError):
+    """The run cannot be verified with the audit keys at hand; it is refused, and left untouched."""
+
+
+class RunTooNewError(UnreadableRunError):
     """The run was written by a newer Waystation; it was left untouched."""
 
 

@@ -29,13 +29,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the journal: `at` in microseconds since 1970 UTC, `digest` 32 bytes."""
+    """One row of the journal: `at` in microseconds since 1970 UTC, `digest` 32 bytes.
+
+    `key` is the id of the audit key of its digest, "" where that is a plain one. Where
+    something of the event was masked or erased, `digest` is that of the event as it was,
+    and `cover` (32 bytes) binds to it the `data` that is left.
+    """
 
     seq: int
     at: int
     kind: str
     data: bytes
     digest: bytes
+    key: str = ""
+    cover: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

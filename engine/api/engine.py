@@ -7,8 +7,9 @@ from typing import Self
 
 from engine.api.deciding import Deciding
 from engine.api.looking import Wanted, page_of, pending_in, records_in
-from engine.api.wiring import LogTarget, authority_of, by_name, new_id, several
+from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
 from engine.catalogue import check_address, open_store
+from engine.codec.chain import AuditKeys
 from engine.core.accept import accept
 from engine.core.approvers import Approvers
 from engine.core.commands import Start
@@ -35,8 +36,9 @@ class Engine(Deciding):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
-    run, CorruptRunError where what is stored of it does not hold together, and
-    RunTooNewError where a newer program wrote it. StoreError means that the step
+    run, CorruptRunError where what is stored of it does not hold together,
+    RunTooNewError where a newer program wrote it, and UnverifiedRunError where a key to
+    verify it is missing, or it was written without the one there is. StoreError means that the step
     was not taken, and that the run goes on from where it was once the cause is gone.
     """
 
@@ -48,6 +50,7 @@ class Engine(Deciding):
         model: ModelClient | None = None,
         log: LogTarget | Sequence[LogTarget] | None = None,
         approvers: Approvers | Mapping[str, Iterable[str]] | str | Path | None = None,
+        audit_key: AuditKeys | str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Take what to run and where to keep it; nothing is opened yet.
@@ -57,10 +60,11 @@ class Engine(Deciding):
         appended to), a structlog logger, or several of these. `approvers` are the
         people who may decide, each with their roles, or a TOML file that has them under
         `[approvers]`, read again at each decision; without them anybody may, where no
-        role is asked for. Raises DefinitionError where two workflows have one name,
-        BadInputError where the approvers cannot be read.
+        role is asked for. `audit_key` (see `read_keys`, or a file that holds them) makes
+        the digest chain one that nobody without it can forge. Raises
+        DefinitionError where two workflows have one name, BadInputError where the approvers, or the keys, cannot be read.
         """
-        self._authority = authority_of(approvers)
+        self._authority, self._keys = authority_of(approvers), keys_of(audit_key)
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
         self._log_wanted = several(log)
         self._workflows = by_name(workflows)
@@ -132,7 +136,7 @@ class Engine(Deciding):
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
         """The run's events, oldest first, their digest chain verified."""
-        _, events = await load_journal(self._host.store, run_id)
+        _, events = await load_journal(self._host.store, run_id, self._keys)
         if not events:
             raise UnknownRunError(f"there is no run {run_id!r} in this store")
         return events
@@ -178,7 +182,7 @@ class Engine(Deciding):
 
         What is wrong with runs that do not hold together is added to `damaged`.
         """
-        async for record in records_in(self._host.store, workflow, damaged):
+        async for record in records_in(self._host.store, self._keys, workflow, damaged):
             yield record
 
     async def damaged(self) -> dict[str, str]:
@@ -186,7 +190,7 @@ class Engine(Deciding):
 
         Every journal is read and verified; a fault of the file itself comes under "".
         """
-        return {run_id: words async for run_id, words in faults(self._host.store)}
+        return {run_id: words async for run_id, words in faults(self._host.store, self._keys)}
 
     def _start(self, workflow: str, message: str, run_id: str | None, by: str | None) -> Start:
         """The command to start; what makes no sense opens no store."""
@@ -209,11 +213,19 @@ class Engine(Deciding):
 
     def _open(self) -> tuple[Store, Telemetry, Host]:
         wanted = self._store_wanted
-        telemetry = Telemetry(self._log_wanted)
+        telemetry = Telemetry(self._log_wanted, self._keys)
         try:
             store = open_store(wanted) if isinstance(wanted, str) else wanted
         except EngineError:
             telemetry.close()
             raise
-        host = Host(store, telemetry, self._clock, self._workflows, self._model, self._authority)
+        host = Host(
+            store,
+            telemetry,
+            self._clock,
+            self._workflows,
+            self._model,
+            self._authority,
+            self._keys,
+        )
         return store, telemetry, host

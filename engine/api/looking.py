@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.catalogue import heads
+from engine.codec.chain import AuditKeys
 from engine.codec.checkpoints import decode_checkpoint
 from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, pending_of
 from engine.core.states import State
-from engine.errors import CorruptRunError, RunTooNewError
+from engine.errors import UnreadableRunError
 from engine.ports import Store
 from engine.runtime.load import load_journal
 from engine.runtime.verify import end_of
@@ -33,7 +34,7 @@ async def page_of(
     for row in rows:
         try:
             page.append(decode_checkpoint(row.checkpoint))
-        except (CorruptRunError, RunTooNewError) as error:
+        except UnreadableRunError as error:
             _LOG.warning("run %s is left out: %s", row.run_id, error)
     return page, end_of(rows, limit)
 
@@ -76,7 +77,7 @@ async def pending_in(store: Store, wanted: Wanted, now: datetime) -> list[Pendin
 
 
 async def records_in(
-    store: Store, workflow: str | None, damaged: list[str] | None
+    store: Store, keys: AuditKeys, workflow: str | None, damaged: list[str] | None
 ) -> AsyncIterator[CallRecord]:
     """Every call of every run; what is wrong with the others is added to `damaged`."""
     after: str | None = None
@@ -84,8 +85,8 @@ async def records_in(
         rows = await heads(store, workflow=workflow, limit=_PAGE, after=after)
         for row in rows:
             try:
-                _, events = await load_journal(store, row.run_id)
-            except (CorruptRunError, RunTooNewError) as error:
+                _, events = await load_journal(store, row.run_id, keys)
+            except UnreadableRunError as error:
                 if damaged is not None:
                     damaged.append(str(error))
                 continue

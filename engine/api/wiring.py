@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from engine.codec.chain import PLAIN, AuditKeys, read_keys
 from engine.core.approvers import ANYBODY, Approvers, Authority
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, DefinitionError
@@ -44,6 +45,23 @@ def by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
             raise DefinitionError(f"two workflows are named {workflow.name}")
         named[workflow.name] = workflow
     return named
+
+
+def keys_of(wanted: AuditKeys | str | Path | None) -> AuditKeys:
+    """The audit keys: as they are, in a text, or in a file; BadInputError for none."""
+    match wanted:
+        case None:
+            return PLAIN
+        case AuditKeys():
+            return wanted
+        case str():
+            return read_keys(wanted)
+        case Path():
+            try:
+                return read_keys(wanted.read_text(encoding="utf-8"))
+            except (OSError, UnicodeError) as error:
+                words = getattr(error, "strerror", None) or "it is no text"
+                raise BadInputError(f"the audit keys {wanted} cannot be read: {words}") from error
 
 
 def authority_of(

@@ -1,6 +1,5 @@
-"""Events to bytes and back, and the digest chain over them."""
+"""Events to bytes and back."""
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -9,8 +8,6 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from engine.codec.versions import upcast_event, version_of
 from engine.core.events import Event
 from engine.errors import CorruptRunError
-
-GENESIS = bytes(32)
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,11 +47,3 @@ def ticks(at: datetime) -> int:
 def from_ticks(at: int) -> datetime:
     """The time that many microseconds after 1970, in UTC."""
     return _EPOCH + at * _TICK
-
-
-def chain(  # noqa: PLR0913, PLR0917 # what the digest covers
-    previous: bytes, run_id: str, seq: int, at: int, kind: str, data: bytes
-) -> bytes:
-    """The SHA-256 (32 bytes) that binds an event to its run, its place, and all before it."""
-    where = f"{run_id}\n{seq}\n{at}\n{kind}\n"
-    return hashlib.sha256(previous + where.encode() + data).digest()

@@ -4,26 +4,18 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Self
 
+from engine.codec.chain import GENESIS, PLAIN, AuditKeys, Place, chain
 from engine.codec.checkpoints import encode_checkpoint
-from engine.codec.events import GENESIS, chain, decode_event, encode_event, from_ticks, ticks
+from engine.codec.events import encode_event, from_ticks, ticks
 from engine.core.events import Event, Recorded
 from engine.core.evolve import evolve
 from engine.core.ready import ready_at
 from engine.core.run import Run
-from engine.core.states import State
-from engine.errors import CorruptRunError, EngineError
+from engine.core.secrecy import Secrecy
+from engine.errors import EngineError
+from engine.journal.lines import Line
+from engine.journal.walk import Step
 from engine.ports import Append, Entry, Head, Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One transition as the log tells it."""
-
-    run_id: str
-    workflow: str
-    source: State | None
-    dest: State
-    entry: Entry
 
 
 @dataclass(slots=True)
@@ -35,8 +27,11 @@ class Draft:
     staged events that tell what happened outside, with how many messages there were then.
     """
 
+    keys: AuditKeys = PLAIN
     run: Run | None = None
     digest: bytes = GENESIS
+    key: str = ""
+    secrecy: Secrecy = field(default_factory=Secrecy)
     lease: Lease = field(default_factory=Lease)
     staged: list[Entry] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -63,6 +58,7 @@ class Draft:
                 kind=event.kind,
                 data=encode_event(event),
                 digest=b"",
+                key=self.keys.newest,
             )
             self.staged.append(self._take(event, entry))
 
@@ -97,28 +93,22 @@ class Draft:
         )
         return Append(expected=run.seq - len(self.staged), entries=tuple(self.staged), head=head)
 
-    def replay(self, entry: Entry, run_id: str) -> Recorded:
-        """Move the run on by one journalled entry; the entry as a recorded event.
-
-        Raises CorruptRunError where it does not follow from what stands before it,
-        RunTooNewError where a newer program wrote it.
-        """
-        follows = chain(self.digest, run_id, entry.seq, entry.at, entry.kind, entry.data)
-        if follows != entry.digest:
-            raise CorruptRunError("its digest does not follow from what stands before it")
-        event = decode_event(entry.kind, entry.data)
-        self._take(event, entry)
-        if self.live.id != run_id:
-            raise CorruptRunError(f"it belongs to run {self.live.id}")
-        return Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
+    def follow(self, step: Step) -> None:
+        """Move the run on by one journalled step."""
+        self.digest = step.entry.digest
+        self._moved(step.before, step.recorded.event, step.run, step.entry)
 
     def _take(self, event: Event, entry: Entry) -> Entry:
-        source = self.run.state if self.run else None
-        recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
-        self.run = evolve(self.run, recorded)
-        self.digest = entry.digest or chain(
-            self.digest, self.run.id, entry.seq, entry.at, entry.kind, entry.data
-        )
+        before = self.run
+        run = evolve(before, Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event))
+        place = Place(run.id, entry.seq, entry.at, entry.kind)
+        self.digest = chain(self.digest, place, entry.data, self.keys, entry.key)
         taken = replace(entry, digest=self.digest)
-        self.lines.append(Line(self.run.id, self.run.workflow, source, self.run.state, taken))
+        self._moved(before, event, run, taken)
         return taken
+
+    def _moved(self, before: Run | None, event: Event, run: Run, entry: Entry) -> None:
+        self.run, self.key = run, entry.key
+        self.secrecy = self.secrecy.after(run, event)
+        source = before.state if before else None
+        self.lines.append(Line(run.id, run.workflow, source, run.state, entry, self.secrecy))

@@ -185,7 +185,7 @@ class Driver:
 
     async def _rebase(self, draft: Draft) -> None:
         """Take the run as it is stored, and on top of it what we know to have happened outside."""
-        fresh = await load(self.store, draft.live.id)
+        fresh = await load(self.store, draft.live.id, draft.keys)
         if fresh.lease.epoch != draft.lease.epoch:
             raise RunBusy(
                 f"run {draft.live.id} was taken over by driver {fresh.lease.epoch} meanwhile; "

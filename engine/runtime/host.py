@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from weakref import WeakValueDictionary
 
+from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.accept import accept
 from engine.core.approvers import Authority
 from engine.core.commands import Abort, Command, Start
@@ -42,12 +43,13 @@ class Host:
         workflows: Mapping[str, Workflow],
         model: ModelClient | None,
         authority: Callable[[], Authority],
+        keys: AuditKeys = PLAIN,
     ) -> None:
         """Take what there is to work with; `model` serves every workflow, if it is given.
 
         `authority` says, each time that somebody decides, who may.
         """
-        self.store, self.clock = store, clock
+        self.store, self.clock, self.keys = store, clock, keys
         self._telemetry, self._workflows, self._model = telemetry, workflows, model
         self._authority = authority
         self._leases = Leases(store, clock)
@@ -91,7 +93,7 @@ class Host:
             try:
                 draft = await self.load(head.run_id)  # what is too new is left as it is
             except CorruptRunError:
-                draft = Draft()  # found again under the lease, and counted as a try
+                draft = Draft(self.keys)  # found again under the lease, and counted as a try
             lease = await self._leases.try_take(head)
             if lease is None:
                 raise RunBusy(f"run {head.run_id} is driven by somebody else")
@@ -107,8 +109,8 @@ class Host:
         await settle_log(await self.load(run_id), self.store, self._telemetry)
 
     async def load(self, run_id: str) -> Draft:
-        """The run as it is stored; UnknownRunError, CorruptRunError, RunTooNewError."""
-        draft = await load(self.store, run_id)
+        """The run as it is stored; UnknownRunError, UnreadableRunError."""
+        draft = await load(self.store, run_id, self.keys)
         if draft.run is None:
             raise UnknownRunError(f"there is no run {run_id!r} in this store")
         return draft
@@ -149,7 +151,7 @@ class Host:
     async def _begin(self, workflow: str, command: Start, lease: Lease) -> Draft:
         declared = self.workflow(workflow)
         self.model_of(declared)
-        draft = await load(self.store, command.run_id)
+        draft = await load(self.store, command.run_id, self.keys)
         events = accept(draft.run, declared, command)
         draft.lease = lease
         draft.record(events, self.clock.now())

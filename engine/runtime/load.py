@@ -1,42 +1,56 @@
 """A run from its store, verified: journal, digests and checkpoint must hold together."""
 
+from itertools import takewhile
+
+from engine.codec.chain import PLAIN, AuditKeys
 from engine.codec.checkpoints import agrees, is_of_today
 from engine.core.events import Recorded
 from engine.core.ready import ready_at
-from engine.errors import CorruptRunError, EngineError, RunTooNewError
+from engine.errors import CorruptRunError, RunTooNewError, UnverifiedRunError
+from engine.journal.walk import walk
 from engine.ports import Head, Store
 from engine.runtime.draft import Draft
 
 
-async def load(store: Store, run_id: str) -> Draft:
+async def load(store: Store, run_id: str, keys: AuditKeys = PLAIN) -> Draft:
     """The run as its journal tells it, with the log lines still owed; empty where there is none.
 
     Raises CorruptRunError, naming the first bad seq, where journal, digests and
-    checkpoint do not hold together; RunTooNewError where a newer program wrote it.
+    checkpoint do not hold together; RunTooNewError where a newer program wrote it;
+    UnverifiedRunError where a key is missing, or it was written without the one there is.
     """
-    draft, _ = await load_journal(store, run_id)
+    draft, _ = await load_journal(store, run_id, keys)
     return draft
 
 
-async def load_journal(store: Store, run_id: str) -> tuple[Draft, tuple[Recorded, ...]]:
+async def load_journal(
+    store: Store, run_id: str, keys: AuditKeys = PLAIN
+) -> tuple[Draft, tuple[Recorded, ...]]:
     """As `load`, with the events."""
+    draft, events = await load_unsealed(store, run_id, keys)
+    if draft.run is not None and keys.newest and not draft.key:
+        raise UnverifiedRunError(
+            f"run {run_id} was written without an audit key; once you have looked at it, "
+            f"accept it as it is: waystation seal {run_id}"
+        )
+    return draft, events
+
+
+async def load_unsealed(
+    store: Store, run_id: str, keys: AuditKeys
+) -> tuple[Draft, tuple[Recorded, ...]]:
+    """As `load_journal`, also of a run that was written without the key that there is now."""
     head = await store.head(run_id)
-    draft = Draft()
+    draft = Draft(keys)
     if head is None:
         return draft, ()
     draft.lease = head.lease
+    # What was committed by somebody else since the head was read is left out.
+    entries = takewhile(lambda one: one.seq <= head.seq, await store.entries(run_id))
     events: list[Recorded] = []
-    for place, entry in enumerate(await store.entries(run_id), 1):
-        try:
-            if entry.seq > head.seq:
-                break  # committed by somebody else since the head was read
-            if entry.seq != place:
-                raise CorruptRunError(f"seq {place} is missing")
-            events.append(draft.replay(entry, run_id))
-        except RunTooNewError as error:
-            raise RunTooNewError(f"run {run_id} at seq {place}: {error}") from error
-        except (EngineError, TypeError, ValueError, OverflowError) as error:
-            raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
+    for step in walk(entries, run_id, keys):
+        draft.follow(step)
+        events.append(step.recorded)
     _agree(draft, head)
     draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
     return draft, tuple(events)

@@ -12,15 +12,13 @@ from typing import BinaryIO, cast
 
 import orjson
 
-from engine.codec.events import from_ticks
+from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.commands import Command
 from engine.core.run import Run
 from engine.errors import BadInputError, EngineError
+from engine.journal.lines import EVENT, SCHEMA, Line, fields_of
 from engine.ports import Logger
-from engine.runtime.draft import Line
 from engine.runtime.logfile import LogFile
-
-SCHEMA = 1
 
 _LOG = logging.getLogger("waystation")
 
@@ -28,8 +26,9 @@ _LOG = logging.getLogger("waystation")
 class Telemetry:
     """Tells transitions to loggers, and owns the files it opened for them."""
 
-    def __init__(self, targets: Iterable[str | Path | Logger]) -> None:
+    def __init__(self, targets: Iterable[str | Path | Logger], keys: AuditKeys = PLAIN) -> None:
         """Take paths (JSON Lines, appended to) and loggers; BadInputError for a bad path."""
+        self._keys = keys
         self._files: list[LogFile] = []
         self._told: dict[str, int] = {}
         self._failing = False
@@ -56,9 +55,9 @@ class Telemetry:
     def _tell_one(self, line: Line) -> None:
         if line.entry.seq <= self._told.get(line.run_id, 0):
             return
-        fields = _fields(line)
+        fields = fields_of(line, self._keys)
         for logger in self._loggers:
-            logger.info("transition", **fields)
+            logger.info(EVENT, **fields)
         self._told[line.run_id] = line.entry.seq
 
     def refuse(self, run: Run, command: Command, error: EngineError, at: datetime) -> None:
@@ -110,20 +109,3 @@ def _file_logger(file: LogFile) -> Logger:
         cache_logger_on_first_use=True,
     )
     return logger
-
-
-def _fields(line: Line) -> dict[str, object]:
-    """A transition as the log has it; what people and models wrote is all below `data`."""
-    entry = line.entry
-    return {
-        "schema": SCHEMA,
-        "run_id": line.run_id,
-        "seq": entry.seq,
-        "workflow": line.workflow,
-        "trigger": entry.kind,
-        "source": line.source and str(line.source),
-        "dest": str(line.dest),
-        "at": from_ticks(entry.at).isoformat(timespec="microseconds"),
-        "data": orjson.loads(entry.data),
-        "digest": entry.digest.hex(),
-    }

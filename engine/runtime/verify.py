@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from engine.errors import CorruptRunError, RunTooNewError, StoreError
+from engine.codec.chain import PLAIN, AuditKeys
+from engine.errors import StoreError, UnreadableRunError
 from engine.ports import Checkable, Head, Store
 from engine.runtime.load import load
 
 _PAGE = 500
 
 
-async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
+async def faults(store: Store, keys: AuditKeys = PLAIN) -> AsyncIterator[tuple[str, str]]:
     """What is wrong with each damaged run, with the run's id; "" for a fault of the store itself.
 
     Runs that are whole are passed over. StoreError where the store cannot be read.
@@ -22,9 +23,9 @@ async def faults(store: Store) -> AsyncIterator[tuple[str, str]]:
         page = await store.heads(limit=_PAGE, after=after)
         for head in page:
             try:
-                if (await load(store, head.run_id)).run is None:
+                if (await load(store, head.run_id, keys)).run is None:
                     yield head.run_id, f"run {head.run_id} is damaged: it is not found by its name"
-            except (CorruptRunError, RunTooNewError, StoreError) as error:
+            except (UnreadableRunError, StoreError) as error:
                 yield head.run_id, str(error)
         after = end_of(page, _PAGE)
         if after is None:

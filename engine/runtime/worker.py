@@ -8,7 +8,7 @@ from functools import partial
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
-from engine.errors import BadInputError, RunBusy, RunTooNewError
+from engine.errors import BadInputError, RunBusy, RunTooNewError, UnverifiedRunError
 from engine.ports import Head
 from engine.runtime.host import Host
 
@@ -114,9 +114,9 @@ class Worker:
             self._failed.discard(head.run_id)
             if until is not None:  # though the row may call the run ready
                 rest = (until - clock.now()).total_seconds()
-        except RunTooNewError as error:
+        except (RunTooNewError, UnverifiedRunError) as error:
             rest = math.inf
-            _LOG.warning("run %s is left to a newer worker: %s", head.run_id, error)
+            _LOG.warning("run %s is left to another worker: %s", head.run_id, error)
         except RunBusy:
             rest = POLL
             _LOG.info("run %s is driven by somebody else now", head.run_id)

@@ -9,7 +9,7 @@ import apsw
 if TYPE_CHECKING:
     from engine.core.context import SqlValue
 
-_OURS = frozenset({"runs", "events", "heads"})
+_OURS = frozenset({"runs", "events", "heads", "archived"})
 _WRITING = frozenset(
     {
         apsw.SQLITE_INSERT,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.core.context import Transaction
 
 _SQL = load_queries("sqlite.sql")
-MIGRATIONS = (_SQL["schema"], _SQL["schema_2"])
+MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"])
 _NEWEST_FIRST = 2**62
 
 
@@ -174,7 +174,10 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
     connection.executemany(
         _SQL["insert_event"],
         (
-            (head.run_id, one.seq, one.at, one.kind, one.data, one.digest)
+            (
+                *(head.run_id, one.seq, one.at, one.kind, one.data, one.digest),
+                *(one.key or None, one.cover or None),
+            )
             for one in addition.entries
         ),
     )

@@ -45,6 +45,20 @@ CREATE INDEX runs_ready ON runs (ready_at) WHERE ready_at IS NOT NULL;
 CREATE INDEX runs_leased ON runs (id) WHERE owner <> '';
 CREATE INDEX runs_owed ON runs (id) WHERE logged < seq;
 
+-- name: schema_3
+-- Audit keys, what stands in for data that is masked or erased, and runs that were archived.
+ALTER TABLE events ADD COLUMN key TEXT;   -- the id of the audit key of the digest; NULL: plain
+ALTER TABLE events ADD COLUMN cover BLOB; -- binds data that stands in for other; NULL: none does
+CREATE TABLE archived (
+  run_id   TEXT    NOT NULL UNIQUE,
+  workflow TEXT    NOT NULL,
+  state    TEXT    NOT NULL,
+  seq      INTEGER NOT NULL,
+  digest   BLOB    NOT NULL, -- of its newest event
+  at       INTEGER NOT NULL, -- microseconds since 1970 UTC
+  place    TEXT    NOT NULL  -- the file that has it
+);
+
 -- name: insert_run
 -- A new run's row; fails where the id is taken.
 INSERT INTO runs
@@ -64,12 +78,13 @@ WHERE run_id = :run_id AND seq = :expected AND epoch = :epoch;
 
 -- name: insert_event
 -- One more row of a run's journal.
-INSERT INTO events (run, seq, at, kind, data, digest)
-VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?);
+INSERT INTO events (run, seq, at, kind, data, digest, key, cover)
+VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entries
 -- A run's journal, oldest first.
-SELECT seq, at, kind, CAST(data AS BLOB), CAST(digest AS BLOB) FROM events
+SELECT seq, at, kind, CAST(data AS BLOB), CAST(digest AS BLOB),
+  coalesce(CAST(key AS TEXT), ''), coalesce(CAST(cover AS BLOB), x'') FROM events
 WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;
 
 -- name: head

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from engine import Engine
-from engine.codec.events import GENESIS, chain
+from engine.codec.chain import GENESIS, Place, chain
 from engine.codec.versions import CHECKPOINT_SCHEMA
 from engine.errors import RunTooNewError
 from engine.stores.sqlite import SqliteStore
@@ -24,7 +24,7 @@ def rechain(run_id: str, change: Callable[[int, str, bytes], tuple[str, bytes]])
     digest = GENESIS
     for seq, at, kind, data in list(database.execute(found, (run,))):
         new_kind, new_data = change(seq, kind, data)
-        digest = chain(digest, run_id, seq, at, new_kind, new_data)
+        digest = chain(digest, Place(run_id, seq, at, new_kind), new_data)
         database.execute(
             "UPDATE events SET kind = ?, data = ?, digest = ? WHERE run = ? AND seq = ?",
             (new_kind, new_data, digest, run, seq),
@@ -40,7 +40,7 @@ def a_newer_event(run_id: str) -> None:
 
 
 def an_unknown_event(run_id: str) -> None:
-    rechain(run_id, lambda seq, kind, data: ("run_forked" if seq == 2 else kind, data))
+    rechain(run_id, lambda seq, kind, data: ("run_dreamt" if seq == 2 else kind, data))
 
 
 def a_newer_checkpoint(run_id: str) -> None:

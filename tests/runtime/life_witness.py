@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
+from engine.codec.chain import GENESIS, Place, chain
 from engine.codec.checkpoints import decode_checkpoint
-from engine.codec.events import GENESIS, chain, decode_event, from_ticks
+from engine.codec.events import decode_event, from_ticks
 from engine.core import events as ev
 from engine.core.evolve import evolve
 from engine.core.run import Run
@@ -84,7 +85,9 @@ class Witness:
 
     def _take(self, entry: Entry) -> None:
         assert entry.seq == len(self.entries) + 1, "seq has a gap"
-        self._digest = chain(self._digest, self.run_id, entry.seq, entry.at, entry.kind, entry.data)
+        self._digest = chain(
+            self._digest, Place(self.run_id, entry.seq, entry.at, entry.kind), entry.data
+        )
         assert entry.digest == self._digest, "the chain is broken"
         assert (entry.kind, self._state) in _ROWS, f"{entry.kind} in {self._state}"
         if self._state in ENDED:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from engine import ApprovalPolicy, BadInputError, Notice, Run, State, Tool, events, tool
-from engine.codec.events import GENESIS, chain
+from engine.codec.chain import GENESIS, Place, chain
 from engine.core.policy import Policy
 from tests.clock import Jumping
 from tests.runtime.desk import Till, desk, journal, kinds, pays
@@ -45,7 +45,7 @@ def rewrite(old: bytes, new: bytes) -> int:
         for seq, at, kind, data in rows:
             written = data.replace(old, new) if kind == "tools_requested" else data
             changed += written != data
-            digest = chain(digest, "r1", seq, at, kind, written)
+            digest = chain(digest, Place("r1", seq, at, kind), written)
             change = (written, digest, seq)
             store.execute("UPDATE events SET data = ?, digest = ? WHERE seq = ?", change)
     return changed

@@ -1,0 +1,72 @@
+"""The one way through a journal: every digest and every transition is verified on it."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from engine.codec.chain import GENESIS, PLAIN, AuditKeys, Place, chain, cover
+from engine.codec.events import decode_event, from_ticks
+from engine.core.events import Recorded
+from engine.core.evolve import evolve
+from engine.core.run import Run
+from engine.errors import CorruptRunError, EngineError, RunTooNewError, UnverifiedRunError
+from engine.ports import Entry
+
+
+class Step(NamedTuple):
+    """One entry that holds, the event that it is, and the run before and after it."""
+
+    entry: Entry
+    recorded: Recorded
+    before: Run | None
+    run: Run
+
+
+def walk(entries: Iterable[Entry], run_id: str, keys: AuditKeys = PLAIN) -> Iterator[Step]:
+    """The journal of that run, step by step, each verified before it is given.
+
+    Raises CorruptRunError, naming the first seq that does not hold; RunTooNewError where
+    a newer program wrote it, UnverifiedRunError where a key is missing.
+    """
+    run: Run | None = None
+    digest, key = GENESIS, ""
+    for place, entry in enumerate(entries, 1):
+        try:
+            _require_next(place, entry, key)
+            require_chained(digest, run_id, entry, keys)
+            step = _taken(run, entry, run_id)
+        except (RunTooNewError, UnverifiedRunError) as error:
+            raise type(error)(f"run {run_id} at seq {place}: {error}") from error
+        except (EngineError, TypeError, ValueError, OverflowError) as error:
+            raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
+        run, digest, key = step.run, entry.digest, entry.key
+        yield step
+
+
+def require_chained(previous: bytes, run_id: str, entry: Entry, keys: AuditKeys) -> None:
+    """Nothing; CorruptRunError where the entry does not follow from the digest before it.
+
+    What is left of an event that was masked or erased is held to its own digest; the one
+    that it had is held to by whatever follows.
+    """
+    place = Place(run_id, entry.seq, entry.at, entry.kind)
+    if entry.cover:
+        if cover(entry.digest, place, entry.data, keys, entry.key) != entry.cover:
+            raise CorruptRunError("what is left of it is not what was left")
+    elif chain(previous, place, entry.data, keys, entry.key) != entry.digest:
+        raise CorruptRunError("its digest does not follow from what stands before it")
+
+
+def _require_next(place: int, entry: Entry, key: str) -> None:
+    if entry.seq != place:
+        raise CorruptRunError(f"seq {place} is missing")
+    if key and not entry.key:
+        raise CorruptRunError("it is under no audit key, though what stands before it is")
+
+
+def _taken(run: Run | None, entry: Entry, run_id: str) -> Step:
+    event = decode_event(entry.kind, entry.data)
+    recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
+    after = evolve(run, recorded)
+    if after.id != run_id:
+        raise CorruptRunError(f"it belongs to run {after.id}")
+    return Step(entry, recorded, run, after)
