@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from engine.core.questions import ask_person
     from engine.core.run import Approval, Checkpoint, PendingApproval, Run
     from engine.core.states import State
+    from engine.core.tool import Tool
     from engine.core.tools import tool
-    from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Tool, Workflow
+    from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Workflow
     from engine.errors import (
         BadInputError,
         ConflictError,
@@ -119,7 +120,8 @@ _HOMES = {
     "engine.core.run": "Approval Checkpoint PendingApproval Run",
     "engine.core.states": "State",
     "engine.core.tools": "tool",
-    "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Tool Workflow",
+    "engine.core.tool": "Tool",
+    "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Workflow",
     "engine.errors": (
         "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
         " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"

@@ -62,7 +62,8 @@ class Engine(Deciding):
         `[approvers]`, read again at each decision; without them anybody may, where no
         role is asked for. `audit_key` (see `read_keys`, or a file that holds them) makes
         the digest chain one that nobody without it can forge. Raises
-        DefinitionError where two workflows have one name, BadInputError where the approvers, or the keys, cannot be read.
+        DefinitionError where two workflows have one name, BadInputError where the
+        approvers, or the keys, cannot be read.
         """
         self._authority, self._keys = authority_of(approvers), keys_of(audit_key)
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
@@ -97,22 +98,35 @@ class Engine(Deciding):
         self._opened, self._entered = None, False
 
     async def start(
-        self, workflow: str, message: str, run_id: str | None = None, *, by: str | None = None
+        self,
+        workflow: str,
+        message: str,
+        run_id: str | None = None,
+        *,
+        by: str | None = None,
+        customer: str | None = None,
     ) -> Run:
         """A new run, driven until it waits for a person or has ended.
 
         `run_id` names it (1 to 100 letters, digits, _, ., : or -); without one it is
-        given a random one of 12. `by` is who starts it. Raises UnknownWorkflowError,
+        given a random one of 12. `by` is who starts it, `customer` a key of your own for
+        whom it is about. Raises UnknownWorkflowError,
         BadInputError for an empty message or a bad id, RunExistsError.
         """
-        command = self._start(workflow, message, run_id, by)
+        command = self._start(workflow, message, run_id, by, customer)
         return await self._host.start(workflow, command)
 
     async def submit(
-        self, workflow: str, message: str, run_id: str | None = None, *, by: str | None = None
+        self,
+        workflow: str,
+        message: str,
+        run_id: str | None = None,
+        *,
+        by: str | None = None,
+        customer: str | None = None,
     ) -> Run:
         """A new run, durable, which is left to a worker; raises as `start`."""
-        command = self._start(workflow, message, run_id, by)
+        command = self._start(workflow, message, run_id, by, customer)
         return (await self._host.submit(workflow, command)).live
 
     async def resume(self, run_id: str, *, wait: bool = False) -> Run:
@@ -192,13 +206,20 @@ class Engine(Deciding):
         """
         return {run_id: words async for run_id, words in faults(self._host.store, self._keys)}
 
-    def _start(self, workflow: str, message: str, run_id: str | None, by: str | None) -> Start:
+    def _start(
+        self,
+        workflow: str,
+        message: str,
+        run_id: str | None,
+        by: str | None,
+        customer: str | None,
+    ) -> Start:
         """The command to start; what makes no sense opens no store."""
         if workflow not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflowError(f"there is no workflow {workflow!r}; there are: {known}")
         name = new_id() if run_id is None else run_id
-        command = Start(run_id=name, message=message, by=by)
+        command = Start(run_id=name, message=message, by=by, customer=customer)
         accept(None, self._workflows[workflow], command)
         return command
 

@@ -10,7 +10,7 @@ from typing import get_args
 from engine.core.events import Event
 from engine.errors import CorruptRunError, RunTooNewError
 
-CHECKPOINT_SCHEMA = 3
+CHECKPOINT_SCHEMA = 4
 # What older checkpoints say of the same events in another way.
 JUDGED_OTHERWISE = frozenset({"schema", "doubtful"})
 
@@ -19,7 +19,8 @@ _Fields = dict[str, object]
 _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_args(Event)[0]))
 # The version that brought a field of a kind; an event that has none of them is of version 1.
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
-    "run_started": {"definition": 2, "by": 3},
+    "run_started": {"definition": 2, "by": 3, "customer": 4, "secrets": 4, "redact": 4},
+    "workflow_changed": {"secrets": 2, "redact": 2},
     "tools_requested": {"seen": 2},
     "tool_started": {"audit": 2},
     "approval_requested": {

@@ -98,6 +98,8 @@ def _start(run: Run | None, workflow: Workflow | None, command: Start) -> Events
         )
     if not command.message.strip():
         raise BadInputError("the message is empty; say what the run is about")
+    if command.customer is not None and not command.customer.strip():
+        raise BadInputError("the customer's key is empty")
     if command.by is None and workflow.wants_starter:
         words = "say who starts it (by): somebody else has to approve"
         raise BadInputError(f"workflow {workflow.name}: {words}")
@@ -110,6 +112,9 @@ def _start(run: Run | None, workflow: Workflow | None, command: Start) -> Events
             definition=workflow.definition,
             tools=workflow.schemas,
             by=None if command.by is None else named(command.by),
+            customer=command.customer,
+            secrets=workflow.secrets,
+            redact=tuple(workflow.redact),
         ),
     )
 

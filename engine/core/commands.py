@@ -28,11 +28,12 @@ class _Asked(Shape):
 
 
 class Start(_Asked):
-    """Begin a run with a first message; `by` is whose run it is."""
+    """Begin a run with a first message; `by` is whose run it is, `customer` whom it is about."""
 
     run_id: str
     message: str
     by: str | None = None
+    customer: str | None = None
 
 
 class _OfAnApproval(_Asked):

@@ -31,7 +31,12 @@ def decide(run: Run, workflow: Workflow, now: datetime) -> Effect:
 
 def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
     if run.definition != workflow.definition:
-        changed = ev.WorkflowChanged(definition=workflow.definition, tools=workflow.schemas)
+        changed = ev.WorkflowChanged(
+            definition=workflow.definition,
+            tools=workflow.schemas,
+            secrets=workflow.secrets,
+            redact=tuple(workflow.redact),
+        )
         return Record((changed,))
     limits = workflow.limits
     if run.failures >= limits.max_attempts:

@@ -1,5 +1,6 @@
 """Frozen facts, in the past tense. An event's `kind` is the machine's trigger."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -18,6 +19,13 @@ from engine.core.approval_events import (
     StickyRuleAdded,
     StickyRuleRevoked,
 )
+from engine.core.journal_events import (
+    ArgumentsLost,
+    ChainSealed,
+    DataErased,
+    JournalEvent,
+    RunForked,
+)
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.shape import Shape
 from engine.core.states import Repeats
@@ -33,8 +41,12 @@ __all__ = [
     "ApprovalReminded",
     "ApprovalRequested",
     "ApprovalsSettled",
+    "ArgumentsLost",
     "CallEvent",
+    "ChainSealed",
+    "DataErased",
     "Event",
+    "JournalEvent",
     "MessageReceived",
     "ModelAnswered",
     "ModelFailed",
@@ -42,6 +54,7 @@ __all__ = [
     "ReconcileFailed",
     "Recorded",
     "RunAborted",
+    "RunForked",
     "RunStarted",
     "StickyRuleAdded",
     "StickyRuleRevoked",
@@ -57,7 +70,11 @@ __all__ = [
 
 
 class RunStarted(Shape):
-    """A person gave a workflow its first message."""
+    """A person gave a workflow its first message.
+
+    `customer` is whom the run is about. `secrets` has, by the tool's name, the parameters
+    that are secret; `redact` the keys whose values are, wherever they stand.
+    """
 
     kind: Literal["run_started"] = "run_started"
     run_id: str
@@ -67,6 +84,9 @@ class RunStarted(Shape):
     definition: str
     tools: dict[str, str]
     by: str | None = None
+    customer: str | None = None
+    secrets: Mapping[str, tuple[str, ...]] = {}
+    redact: tuple[str, ...] = ()
 
 
 class WorkflowChanged(Shape):
@@ -78,6 +98,8 @@ class WorkflowChanged(Shape):
     kind: Literal["workflow_changed"] = "workflow_changed"
     definition: str
     tools: dict[str, str]
+    secrets: Mapping[str, tuple[str, ...]] = {}
+    redact: tuple[str, ...] = ()
 
 
 class _ModelReplied(Shape):
@@ -241,7 +263,8 @@ Event = Annotated[
     | MessageReceived
     | ToolsSettled
     | ApprovalsSettled
-    | RunAborted,
+    | RunAborted
+    | JournalEvent,
     Field(discriminator="kind"),
 ]
 

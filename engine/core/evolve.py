@@ -6,12 +6,15 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.asking import of_an_approval
+from engine.core.elsewhere import of_the_journal
 from engine.core.machine import next_state
 from engine.core.messages import Message
 from engine.core.moves import Changes, fail, move, settle
 from engine.core.run import Run, StickyRule
 from engine.core.transcript import closed, heard, replied
 from engine.errors import CorruptRunError
+
+_DECLARED = ("definition", "tools", "secrets", "redact")
 
 
 def fold(journal: Iterable[ev.Recorded], run: Run | None = None) -> Run | None:
@@ -61,6 +64,9 @@ def _born(recorded: ev.Recorded) -> Run:
         definition=event.definition,
         tools=event.tools,
         by=event.by,
+        customer=event.customer,
+        secrets=event.secrets,
+        redact=event.redact,
     )
 
 
@@ -69,15 +75,13 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
         case ev.RunStarted():
             raise CorruptRunError(f"run {run.id}: it starts twice")
         case ev.WorkflowChanged() as event:
-            return {"definition": event.definition, "tools": event.tools}
+            return {name: getattr(event, name) for name in _DECLARED}
         case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() as event:
             return replied(run, event)
         case ev.MessageReceived() as event:
             return heard(run, event)
-        case ev.StickyRuleAdded() as event:
+        case ev.StickyRuleAdded() | ev.StickyRuleRevoked() as event:
             return _ruled(run, event, recorded.at)
-        case ev.StickyRuleRevoked() as event:
-            return {"rules": tuple(rule for rule in run.rules if rule.id != event.rule_id)}
         case ev.ModelFailed() as event:
             return {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
         case ev.ToolsSettled():
@@ -88,6 +92,8 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
             return _aborted(event)
         case event if isinstance(event, ev.ApprovalEvent):
             return of_an_approval(run, event, recorded.at)
+        case event if isinstance(event, ev.JournalEvent):
+            return of_the_journal(run, event)
         case event:
             return _of_a_call(run, event, recorded.at)
 
@@ -135,7 +141,9 @@ def _aborted(event: ev.RunAborted) -> Changes:
     }
 
 
-def _ruled(run: Run, event: ev.StickyRuleAdded, at: datetime) -> Changes:
+def _ruled(run: Run, event: ev.StickyRuleAdded | ev.StickyRuleRevoked, at: datetime) -> Changes:
+    if isinstance(event, ev.StickyRuleRevoked):
+        return {"rules": tuple(rule for rule in run.rules if rule.id != event.rule_id)}
     rule = StickyRule(
         id=event.rule_id,
         tool=event.tool,

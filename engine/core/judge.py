@@ -12,7 +12,8 @@ from engine.core.messages import Arguments
 from engine.core.run import Call, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import ApprovalKind
-from engine.core.workflow import Tool, Workflow
+from engine.core.tool import Tool
+from engine.core.workflow import Workflow
 
 Judgement = ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested | Reconcile | Park
 
@@ -87,6 +88,10 @@ class _Case:
         with the arguments that it was started with.
         """
         call, arguments = self.call, self.call.arguments or {}
+        if call.lost:
+            arguments = self._as_asked()
+            demand = self.workflow.demand(call.tool, arguments, self.run)
+            return self._ask("in_doubt", arguments, demand, call.error)
         if tool is not None and tool.reconcile is not None and not call.reconciled:
             return Reconcile((self._intent(tool, arguments, call.attempt),))
         demand = self.workflow.demand(call.tool, arguments, self.run)

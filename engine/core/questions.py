@@ -9,8 +9,8 @@ from pydantic.errors import PydanticUserError
 from engine.core.canonical import digest
 from engine.core.forms import Filled, Text
 from engine.core.policy import Policy
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool
 from engine.errors import DefinitionError
 
 _DESCRIPTION = "Ask a person of the staff something that only they can know or decide."

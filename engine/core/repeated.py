@@ -7,7 +7,8 @@ import orjson
 from engine.core.approvers import person
 from engine.core.commands import Answer, Approve, Deny, VerdictCommand
 from engine.core.run import Approval, Run, Verdict
-from engine.core.workflow import Tool, Workflow
+from engine.core.tool import Tool
+from engine.core.workflow import Workflow
 from engine.errors import BadInputError
 
 

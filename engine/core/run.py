@@ -41,6 +41,7 @@ class Call(Shape):
     edited: Arguments | None = None  # by a person, in the place of the model's
     edits: str | None = None  # how, in words
     batch: bool = False  # granted, but waits for the turn's other approvals
+    lost: bool = False  # what it was to run with is not known any more
 
     @property
     def in_doubt(self) -> bool:
@@ -143,12 +144,24 @@ class Verdict(Shape):
     arguments: Arguments | None = None
 
 
+class Origin(Shape):
+    """From which run, up to which of its events, a run was forked."""
+
+    run_id: str
+    seq: int
+
+
 class Checkpoint(Shape):
-    """The run without its transcript: small, bounded, and rewritten at every commit."""
+    """The run without its transcript: small, bounded, and rewritten at every commit.
+
+    `secrets` and `redact` say what of it must not be told; see RunStarted.
+    """
 
     id: str
     workflow: str
     by: str | None = None  # who started it
+    customer: str | None = None  # whom it is about
+    origin: Origin | None = None
     state: State
     seq: int
     started_at: datetime
@@ -168,6 +181,8 @@ class Checkpoint(Shape):
     unread: int = 0
     calls: tuple[Call, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    secrets: Mapping[str, tuple[str, ...]] = {}
+    redact: tuple[str, ...] = ()
 
 
 class Run(Checkpoint):

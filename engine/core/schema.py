@@ -121,3 +121,12 @@ def _in_words(error: ValidationError) -> str:
         f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_context=False)
     )
+
+
+def secret_paths(schema: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """The paths to what `schema` says is only written: names with dots between, `*` for items."""
+    properties = schema.get("properties")
+    parts = properties if isinstance(properties, dict) else {}
+    return tuple(
+        name for name, part in parts.items() if isinstance(part, dict) and part.get("writeOnly")
+    )

@@ -60,4 +60,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_loops(State.Done, "sticky_rule_revoked"),  # else it would hold again after a message
     *(Transition("run_aborted", state, State.Aborted) for state in ACTIVE),
     *_loops(State.Aborted, *_OUTCOMES),  # of calls that were in flight when the run was given up
+    *(row for state in (_MODEL, _TOOLS, State.Done) for row in _loops(state, "run_forked")),
+    Transition("run_forked", _APPROVAL, _TOOLS),
+    *(row for state in (_TOOLS, _APPROVAL) for row in _loops(state, "arguments_lost")),
+    *(row for state in ENDED for row in _loops(state, "data_erased")),
+    *(row for state in State for row in _loops(state, "chain_sealed")),
 )

@@ -13,7 +13,7 @@ from engine.core.context import wants_context
 from engine.core.policy import Policy
 from engine.core.schema import ModelArguments
 from engine.core.strict import null_means_absent
-from engine.core.workflow import Reconciler, Tool
+from engine.core.tool import Reconciler, Tool
 from engine.errors import DefinitionError
 
 Function = Callable[..., object]

@@ -16,7 +16,8 @@ from engine.core.repeated import is_given_already, names
 from engine.core.run import Approval, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import ENDED
-from engine.core.workflow import Tool, Workflow
+from engine.core.tool import Tool
+from engine.core.workflow import Workflow
 from engine.errors import (
     AmbiguousCallError,
     BadInputError,
@@ -71,7 +72,7 @@ def granted(asked: Approval, by: str, note: str | None = None) -> ev.ApprovalGra
 def _approve(
     run: Run, workflow: Workflow | None, asked: Approval, command: Approve, by_whom: Authority
 ) -> tuple[ev.Event, ...]:
-    _require_grantable(asked, command)
+    _require_grantable(asked, command, lost=run.call(asked.call_id).lost)
     grant = granted(asked, command.by, command.note)
     if command.arguments is not None:
         grant = _edited(run, workflow, asked, grant, command.arguments)
@@ -110,7 +111,7 @@ def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
         )
 
 
-def _require_grantable(asked: Approval, command: Approve) -> None:
+def _require_grantable(asked: Approval, command: Approve, *, lost: bool) -> None:
     """Nothing; RefusedError where a grant is not what this approval waits for."""
     match asked.kind:
         case "changed":
@@ -125,7 +126,11 @@ def _require_grantable(asked: Approval, command: Approve) -> None:
                     f"it is not known whether {asked.tool} happened ({asked.reason}); "
                     "say that it shall run again (--retry), answer with its result, or deny"
                 )
-            if command.arguments is not None or command.remember is not None:
+            if lost and command.arguments is None:
+                raise RefusedError(
+                    f"{asked.reason}; give all of its arguments (--set), answer, or deny"
+                )
+            if command.remember is not None or (command.arguments is not None and not lost):
                 raise RefusedError("a call in doubt is run again as it was, or not at all")
         case "tool_call":
             if command.retry:

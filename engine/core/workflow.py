@@ -1,31 +1,23 @@
 """What authors declare: a workflow, its tools, its limits, and the model port they may bring."""
 
-import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Protocol
 
 from pydantic import JsonValue, ValidationError
 
-from engine.core.canonical import action_digest, digest
-from engine.core.context import context_parameter
+from engine.core.canonical import digest
 from engine.core.demand import Demand
-from engine.core.forms import Form
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
-from engine.core.schema import SchemaArguments, Validator
 from engine.core.shape import Shape
-from engine.core.states import Repeats
+from engine.core.tool import Tool
 from engine.errors import DefinitionError
 
-Reconciler = Callable[[str, Mapping[str, JsonValue]], object]
-
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
 _WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -48,114 +40,6 @@ class Limits(Shape):
         for name, bound in self:
             if bound < 1:
                 raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A function that a model may ask for.
-
-    `parameters` is a JSON Schema of type object. The hints are those of the Model
-    Context Protocol; one that is left out takes its unsafe reading: the tool
-    changes the world, may not be repeated, and needs approval. `approval` says
-    otherwise where its author knows better.
-
-    `reconcile(idempotency_key, arguments)`, sync or async, looks up what came of a
-    call whose result was lost: it gives the result, or None where the call did not
-    happen. `key_ttl` is for how many seconds from the first start the receiver of an
-    idempotent call remembers its key. A `transactional` tool writes through the
-    `transaction` of its ToolContext, and nothing else; what it wrote and its result
-    are kept together or not at all.
-    """
-
-    name: str
-    description: str
-    parameters: Mapping[str, JsonValue]
-    function: Callable[..., object]
-    read_only: bool = False
-    destructive: bool = True
-    idempotent: bool = False
-    approval: Policy | None = None
-    reconcile: Reconciler | None = None
-    key_ttl: float | None = None
-    transactional: bool = False
-    form: Form | None = None
-    validator: Validator | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse, with DefinitionError, what no model or approver could make sense of."""
-        if not isinstance(self.name, str) or not _TOOL_NAME.fullmatch(self.name):
-            raise DefinitionError(f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -")
-        if fault := fault_of(self.approval):
-            raise DefinitionError(f"tool {self.name}: {fault}")
-        if self.validator is None:
-            object.__setattr__(self, "validator", SchemaArguments(self.name, self.parameters))
-        try:
-            self.digest({}, Demand())
-        except ValueError as error:
-            raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
-        if fault := self._fault():
-            raise DefinitionError(f"tool {self.name}: {fault}")
-
-    def _fault(self) -> str | None:
-        """What is wrong with how the tool says it may be repeated."""
-        wants_context = self.context is not None
-        if self.key_ttl is not None and not (self.idempotent and self.key_ttl > 0):
-            return "key_ttl is a number of seconds above 0, for an idempotent tool"
-        if not self.transactional:
-            return None
-        if self.read_only or self.reconcile is not None:
-            return "a transactional tool has nothing to look up, and is not read-only"
-        if not wants_context or inspect.iscoroutinefunction(self.function):
-            return "a transactional tool is a plain function with a ToolContext parameter"
-        return None
-
-    @cached_property
-    def context(self) -> str | None:
-        """The parameter of the function that is given a ToolContext, or None."""
-        return context_parameter(self.name, self.function)
-
-    @cached_property
-    def schema_digest(self) -> str:
-        """A short digest (16 hex characters) of the parameters' schema."""
-        return digest(dict(self.parameters))[:16]
-
-    @property
-    def repeats(self) -> Repeats | None:
-        """Why a call that may have happened may be made again without asking; None: it may not."""
-        if self.read_only:
-            return "read_only"
-        if self.transactional:
-            return "transactional"
-        return "idempotent" if self.idempotent else None
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a call that may have happened may be made again without asking."""
-        return self.repeats is not None
-
-    def validate(self, text: str) -> dict[str, JsonValue]:
-        """The arguments that would execute, after defaults and coercion, as JSON values.
-
-        Raises ArgumentsError, in words for the model, where `text` does not fit.
-        """
-        return self._validator.parse(text)
-
-    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
-        """The keyword arguments for `function` that validated `arguments` stand for.
-
-        They are its own: what it does to them changes nothing of what was approved.
-        """
-        return self._validator.bind(deepcopy(arguments))
-
-    def digest(self, arguments: Mapping[str, JsonValue], demand: Demand) -> str:
-        """The digest of the exact action: this tool, these arguments, this schema, this demand."""
-        return action_digest(self.name, arguments, self.parameters, demand.identity)
-
-    @property
-    def _validator(self) -> Validator:
-        if self.validator is None:
-            raise DefinitionError(f"tool {self.name} has no validator")
-        return self.validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +83,8 @@ class Workflow:
 
     `approval` is the policy for all its tools; where a tool has its own, the stricter of
     both holds. `notifiers` are told when a run waits for a person. `model` is the
-    workflow's own model, used where the engine is given none.
+    workflow's own model, used where the engine is given none. The values of the keys in
+    `redact`, whatever their case, are not told outside the store.
     """
 
     name: str
@@ -209,6 +94,7 @@ class Workflow:
     model: ModelClient | None = None
     approval: Policy | None = None
     notifiers: Sequence[Notifier] = ()
+    redact: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, a bad name, something that is no tool, a name twice."""
@@ -220,6 +106,7 @@ class Workflow:
             raise DefinitionError(f"workflow {self.name}: {fault}")
         object.__setattr__(self, "tools", tuple(self.tools))
         object.__setattr__(self, "notifiers", tuple(self.notifiers))
+        object.__setattr__(self, "redact", tuple(self.redact))
         names = [one.name for one in self.notifiers]
         if len(set(names)) < len(names):
             raise DefinitionError(f"workflow {self.name}: two notifiers have one name: {names}")
@@ -253,8 +140,14 @@ class Workflow:
             "tools": tools,
             "approval": declared(self.approval),
             **dict(self.limits),
+            **({"redact": list(self.redact)} if self.redact else {}),
         }
         return digest(whole)[:16]
+
+    @cached_property
+    def secrets(self) -> dict[str, tuple[str, ...]]:
+        """The secret parameters of each tool that has some, by the tool's name."""
+        return {tool.name: tool.secrets for tool in self.tools if tool.secrets}
 
     @cached_property
     def schemas(self) -> dict[str, str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core.messages import Message, Usage
 from engine.core.strict import strict_schema
-from engine.core.workflow import ModelReply, ModelRequest, Tool
+from engine.core.tool import Tool
+from engine.core.workflow import ModelReply, ModelRequest
 from engine.errors import PermanentModelError, TransientModelError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
 from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
-from engine.core.workflow import ModelClient, Tool, Workflow
+from engine.core.tool import Tool
+from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.runtime.commit import commit, commit_with, settle_log

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.context import ToolContext, Transaction
-from engine.core.workflow import Tool
+from engine.core.tool import Tool
 from engine.errors import DefinitionError, NotExecuted
 from engine.runtime.acting import acting
 from engine.runtime.backoff import retry_at

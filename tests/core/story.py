@@ -14,8 +14,9 @@ from engine.core.evolve import evolve
 from engine.core.messages import Message
 from engine.core.policy import Policy
 from engine.core.run import Approval, Run
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool, Workflow
+from engine.core.workflow import Workflow
 from engine.errors import EngineError
 from tests.spec import Given
 

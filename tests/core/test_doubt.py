@@ -11,8 +11,9 @@ from engine.core.commands import AcceptChanges, Answer, Approve, Deny
 from engine.core.context import ToolContext
 from engine.core.demand import Demand
 from engine.core.effects import CallTools, Effect, Park, Reconcile, Record
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool, Workflow
+from engine.core.workflow import Workflow
 from engine.errors import DefinitionError, RefusedError
 from tests.spec import NOON, STARTED, Given, asks, given
 

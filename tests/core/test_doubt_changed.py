@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool, Workflow
+from engine.core.workflow import Workflow
 from tests.core.test_doubt import FORGETS, READS, REPEATS, asked, other, started, under
 
 

@@ -10,7 +10,7 @@ from engine.core.demand import Demand
 from engine.core.messages import Arguments
 from engine.core.policy import ApprovalPolicy, Policy, Rule
 from engine.core.run import Run
-from engine.core.workflow import Tool
+from engine.core.tool import Tool
 from engine.errors import BadInputError, NotAllowedError, RefusedError
 from tests.core.story import STAFF, Story, pays, shop
 from tests.spec import asks

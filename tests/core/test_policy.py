@@ -9,8 +9,9 @@ from engine.core.demand import Demand, Escalation
 from engine.core.messages import Arguments
 from engine.core.policy import ApprovalPolicy, Policy, Rule
 from engine.core.run import Run
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool, Workflow
+from engine.core.workflow import Workflow
 from engine.errors import DefinitionError
 from tests.core.story import LOOKS, Story, look, pay, pays, shop
 from tests.spec import asks

@@ -11,7 +11,7 @@ from engine.core.commands import Answer, Approve, Deny
 from engine.core.demand import Ask
 from engine.core.policy import ApprovalPolicy
 from engine.core.questions import ask_person
-from engine.core.workflow import Tool
+from engine.core.tool import Tool
 from engine.errors import BadInputError, DefinitionError, NotAllowedError, RefusedError
 from tests.core.story import STAFF, Story, shop
 from tests.spec import asks

@@ -11,8 +11,8 @@ from engine.core.demand import Escalation
 from engine.core.messages import Arguments
 from engine.core.policy import ApprovalPolicy, Policy, Rule
 from engine.core.run import Run
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool
 from engine.errors import BadInputError, EngineError, RefusedError
 from tests.core.story import STAFF, Story, answers, look, pays, shop
 from tests.spec import asks

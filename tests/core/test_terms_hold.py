@@ -15,8 +15,8 @@ from engine.core.effects import Park
 from engine.core.notices import Notice
 from engine.core.policy import ApprovalPolicy, Policy, Rule
 from engine.core.record import CallRecord, record_of
+from engine.core.tool import Tool
 from engine.core.tools import tool
-from engine.core.workflow import Tool
 from engine.errors import BadInputError, DefinitionError, RefusedError
 from engine.runtime.late import on_top
 from tests.core.story import Story, pay, pays, shop

@@ -14,7 +14,8 @@ from engine.core.demand import Demand
 from engine.core.messages import Arguments
 from engine.core.moves import Changes
 from engine.core.run import Approval, Run
-from engine.core.workflow import Tool, Workflow
+from engine.core.tool import Tool
+from engine.core.workflow import Workflow
 from engine.ports import Lease
 from engine.runtime import drive, host
 from engine.runtime.drive import Driver

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from engine import Engine, NotExecuted, ScriptedModel, Workflow, tool
-from engine.core.workflow import Tool
+from engine.core.tool import Tool
 from engine.ports import Head, Lease
 from engine.runtime.backoff import CAP
 from engine.runtime.worker import Worker

@@ -11,7 +11,7 @@ import pytest
 
 from engine import Engine, Run, State, StoreError, tool
 from engine.core.run import Approval
-from engine.core.workflow import Tool
+from engine.core.tool import Tool
 from engine.errors import ConflictError
 from engine.stores import database
 from engine.stores.sqlite import SqliteStore

@@ -1,0 +1,136 @@
+"""What an author declares about one tool."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import JsonValue
+
+from engine.core.canonical import action_digest, digest
+from engine.core.context import context_parameter
+from engine.core.demand import Demand
+from engine.core.forms import Form
+from engine.core.policy import Policy, fault_of
+from engine.core.schema import SchemaArguments, Validator, secret_paths
+from engine.core.states import Repeats
+from engine.errors import DefinitionError
+
+Reconciler = Callable[[str, Mapping[str, JsonValue]], object]
+
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A function that a model may ask for.
+
+    `parameters` is a JSON Schema of type object. The hints are those of the Model
+    Context Protocol; one that is left out takes its unsafe reading: the tool
+    changes the world, may not be repeated, and needs approval. `approval` says
+    otherwise where its author knows better.
+
+    `reconcile(idempotency_key, arguments)`, sync or async, looks up what came of a
+    call whose result was lost: it gives the result, or None where the call did not
+    happen. `key_ttl` is for how many seconds from the first start the receiver of an
+    idempotent call remembers its key. A `transactional` tool writes through the
+    `transaction` of its ToolContext, and nothing else; what it wrote and its result
+    are kept together or not at all.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, JsonValue]
+    function: Callable[..., object]
+    read_only: bool = False
+    destructive: bool = True
+    idempotent: bool = False
+    approval: Policy | None = None
+    reconcile: Reconciler | None = None
+    key_ttl: float | None = None
+    transactional: bool = False
+    form: Form | None = None
+    validator: Validator | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, with DefinitionError, what no model or approver could make sense of."""
+        if not isinstance(self.name, str) or not _TOOL_NAME.fullmatch(self.name):
+            raise DefinitionError(f"tool {self.name!r}: a name is 1 to 64 letters, digits, _ or -")
+        if fault := fault_of(self.approval):
+            raise DefinitionError(f"tool {self.name}: {fault}")
+        if self.validator is None:
+            object.__setattr__(self, "validator", SchemaArguments(self.name, self.parameters))
+        try:
+            self.digest({}, Demand())
+        except ValueError as error:
+            raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
+        if fault := self._fault():
+            raise DefinitionError(f"tool {self.name}: {fault}")
+
+    def _fault(self) -> str | None:
+        """What is wrong with how the tool says it may be repeated."""
+        wants_context = self.context is not None
+        if self.key_ttl is not None and not (self.idempotent and self.key_ttl > 0):
+            return "key_ttl is a number of seconds above 0, for an idempotent tool"
+        if not self.transactional:
+            return None
+        if self.read_only or self.reconcile is not None:
+            return "a transactional tool has nothing to look up, and is not read-only"
+        if not wants_context or inspect.iscoroutinefunction(self.function):
+            return "a transactional tool is a plain function with a ToolContext parameter"
+        return None
+
+    @cached_property
+    def context(self) -> str | None:
+        """The parameter of the function that is given a ToolContext, or None."""
+        return context_parameter(self.name, self.function)
+
+    @cached_property
+    def schema_digest(self) -> str:
+        """A short digest (16 hex characters) of the parameters' schema."""
+        return digest(dict(self.parameters))[:16]
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """The parameters that are secret, as dotted paths; see `secret_paths`."""
+        return secret_paths(self.parameters)
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """Why a call that may have happened may be made again without asking; None: it may not."""
+        if self.read_only:
+            return "read_only"
+        if self.transactional:
+            return "transactional"
+        return "idempotent" if self.idempotent else None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call that may have happened may be made again without asking."""
+        return self.repeats is not None
+
+    def validate(self, text: str) -> dict[str, JsonValue]:
+        """The arguments that would execute, after defaults and coercion, as JSON values.
+
+        Raises ArgumentsError, in words for the model, where `text` does not fit.
+        """
+        return self._validator.parse(text)
+
+    def bind(self, arguments: Mapping[str, JsonValue]) -> dict[str, object]:
+        """The keyword arguments for `function` that validated `arguments` stand for.
+
+        They are its own: what it does to them changes nothing of what was approved.
+        """
+        return self._validator.bind(deepcopy(arguments))
+
+    def digest(self, arguments: Mapping[str, JsonValue], demand: Demand) -> str:
+        """The digest of the exact action: this tool, these arguments, this schema, this demand."""
+        return action_digest(self.name, arguments, self.parameters, demand.identity)
+
+    @property
+    def _validator(self) -> Validator:
+        if self.validator is None:
+            raise DefinitionError(f"tool {self.name} has no validator")
+        return self.validator
