@@ -66,12 +66,21 @@ def approvals(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
 
 
 @command("log")
-@run_argument
-def log(settings: Settings, run_id: str) -> None:
+@click.argument("run_id", metavar="RUN", required=False)
+@click.option("--schema", is_flag=True, help="The JSON Schema of a line of the log, instead.")
+def log(settings: Settings, run_id: str | None, *, schema: bool) -> None:
     """Print the journal of RUN, an event a line."""
+    from engine.cli.output import print_json
     from engine.cli.render import print_journal
 
-    print_journal(ask(settings, lambda engine: engine.journal(run_id)), settings)
+    if schema:
+        from engine.journal.schema import line_schema
+
+        print_json(line_schema())
+    elif run_id is None:
+        raise click.UsageError("say which RUN, or --schema")
+    else:
+        print_journal(ask(settings, lambda engine: engine.journal(run_id)), settings)
 
 
 @command("diagram")

@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -30,6 +31,14 @@ class Settings:
     app: str
     json: bool
     approvers: str | None = None
+    audit_key_file: str | None = None
+
+    @property
+    def audit_key(self) -> "str | Path | None":
+        """The audit keys: in a file that was named, else in the environment, if anywhere."""
+        if self.audit_key_file is not None:
+            return Path(self.audit_key_file)
+        return os.environ.get("WAYSTATION_AUDIT_KEY")
 
     def looking(self) -> "Store":
         """The store, to look at; one that does not exist yet is an empty one."""
@@ -39,7 +48,7 @@ class Settings:
         """An engine that only looks."""
         from engine.api import Engine
 
-        return Engine(store=self._existing_store())
+        return Engine(store=self._existing_store(), audit_key=self.audit_key)
 
     def changing(self, model: "ModelClient | None", view: "Logger | None") -> "Engine":
         """An engine for a run that exists."""
@@ -60,6 +69,7 @@ class Settings:
             model=model,
             log=log,
             approvers=self.approvers,
+            audit_key=self.audit_key,
         )
 
     def note_missing(self) -> None:
@@ -85,6 +95,7 @@ class Settings:
             ("--store", self.store, DEFAULT_STORE, "WAYSTATION_STORE"),
             ("--app", self.app, DEFAULT_APP, "WAYSTATION_APP"),
             ("--approvers", self.approvers or "", "", "WAYSTATION_APPROVERS"),
+            ("--audit-key-file", self.audit_key_file or "", "", "WAYSTATION_AUDIT_KEY_FILE"),
         )
         words = [
             f" {option} {shlex.quote(value)}"
@@ -112,6 +123,11 @@ def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
                 "--approvers",
                 envvar=variable("APPROVERS"),
                 help="Who may decide, with their roles: a TOML file. [anybody]",
+            ),
+            click.option(
+                "--audit-key-file",
+                envvar=variable("AUDIT_KEY_FILE"),
+                help="The audit keys, as ID:SECRET, one a line. [WAYSTATION_AUDIT_KEY, or none]",
             ),
             click.option(
                 "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"

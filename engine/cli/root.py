@@ -24,6 +24,7 @@ _HOMES = {
     "engine.cli.verdicts": ("abort", "answer", "approve", "deny", "revoke", "send"),
     "engine.cli.reviewing": ("review",),
     "engine.cli.auditing": ("audit",),
+    "engine.cli.rebuilding": ("rebuild",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -59,7 +60,8 @@ def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
         @wraps(function)
         def called(**told: Any) -> int | None:  # noqa: ANN401 # click's own
             common = {
-                name: told.pop(name) for name in ("store", "log", "app", "approvers", "as_json")
+                name: told.pop(name)
+                for name in ("store", "log", "app", "approvers", "audit_key_file", "as_json")
             }
             outer = click.get_current_context().find_object(Settings)
             return function(merge(outer, common), **told)

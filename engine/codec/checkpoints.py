@@ -9,12 +9,12 @@ from engine.errors import CorruptRunError, RunTooNewError
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The checkpoint as JSON, every field of it, so that a list can show it as it is.
+    """The checkpoint as JSON, every field of it, so that a list can show it as it is; keys sorted.
 
     `schema` is the version of its shape; the first one did not say so.
     """
     fields = checkpoint.model_dump(mode="json")
-    return orjson.dumps({"schema": CHECKPOINT_SCHEMA, **fields})
+    return orjson.dumps({"schema": CHECKPOINT_SCHEMA, **fields}, option=orjson.OPT_SORT_KEYS)
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:

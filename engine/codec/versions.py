@@ -19,7 +19,7 @@ _Fields = dict[str, object]
 _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_args(Event)[0]))
 # The version that brought a field of a kind; an event that has none of them is of version 1.
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
-    "run_started": {"definition": 2, "by": 3, "customer": 4, "secrets": 4, "redact": 4},
+    "run_started": {"definition": 2, "tools": 2, "by": 3, "customer": 4, "secrets": 4, "redact": 4},
     "workflow_changed": {"secrets": 2, "redact": 2},
     "tools_requested": {"seen": 2},
     "tool_started": {"audit": 2},
@@ -39,6 +39,11 @@ def version_of(kind: str, fields: Iterable[str]) -> int:
     """The oldest version in which an event of that kind can be read that has these fields."""
     brought = _BROUGHT.get(kind, {})
     return max((brought.get(field, 1) for field in fields), default=1)
+
+
+def brought_later(kind: str) -> frozenset[str]:
+    """The fields that the first version of a kind did not have."""
+    return frozenset(_BROUGHT.get(kind, {}))
 
 
 def _newest(kind: str) -> int:

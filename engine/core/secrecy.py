@@ -6,6 +6,8 @@ from typing import Self
 from engine.core.events import Event
 from engine.core.run import Checkpoint, Run
 
+MASK = "***"
+
 
 @dataclass(frozen=True, slots=True)
 class Secrecy:

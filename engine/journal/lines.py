@@ -1,25 +1,55 @@
 """An entry of a journal as one line of the log, and back."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import orjson
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, ValidationError
 
 from engine.codec.chain import AuditKeys, Place, cover
-from engine.codec.events import from_ticks
+from engine.codec.events import from_ticks, ticks
 from engine.core.secrecy import NOTHING_SECRET, Secrecy
+from engine.core.shape import Shape
+from engine.errors import CorruptRunError
+from engine.journal.walk import Step
 from engine.ports import Entry
 
 EVENT = "transition"  # what structlog calls each of these lines
 SCHEMA = 1
-SCHEMA_MASKED = 2  # of lines under a key, or with something masked
+SCHEMA_MARKED = 2  # of lines under a key, or with something masked
 
-OURS = frozenset({"schema", "run_id", "seq", "workflow", "trigger", "source", "dest", "at", "data"})
-_OPTIONAL = frozenset({"key", "cover", "event", "digest"})
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class LogLine(Shape):
+    """One transition of one run. `run_id` and `seq` name it; the first `seq` is 1.
+
+    `trigger` is the kind of the event, `data` its fields but the kind, with `v` where its
+    shape is not the first. `digest` chains the event to the one before; `key` is the id of
+    the audit key that it is made with. Where `cover` is given, something in `data` was
+    masked: `digest` is that of the event as it was, `cover` binds to it what is left.
+    """
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)  # loggers add their own
+
+    event: Literal["transition"]
+    version: Literal[1, 2] = Field(alias="schema")
+    run_id: str
+    seq: int = Field(ge=1)
+    workflow: str
+    trigger: str
+    source: str | None
+    dest: str
+    at: AwareDatetime
+    data: dict[str, JsonValue]
+    digest: _Digest
+    key: str = ""
+    cover: _Digest | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One transition as the log tells it; `secrecy` is what must not be told."""
+    """One transition as the log tells it; `secrecy` knows what must not be told."""
 
     run_id: str
     workflow: str
@@ -27,6 +57,33 @@ class Line:
     dest: str
     entry: Entry
     secrecy: Secrecy = NOTHING_SECRET
+
+    def require_told_of(self, step: Step) -> None:
+        """Nothing; CorruptRunError where the line says of the step what its digest does not."""
+        before = step.before and step.before.state
+        if (self.workflow, self.source, self.dest) != (step.run.workflow, before, step.run.state):
+            raise CorruptRunError(
+                f"run {self.run_id} is damaged at seq {self.entry.seq}: "
+                "its line tells of another transition than its event makes"
+            )
+
+
+def read_line(raw: bytes) -> Line:
+    """The line again; ValueError where it is none."""
+    try:
+        said = LogLine.model_validate(orjson.loads(raw))
+    except ValidationError as error:
+        raise ValueError(_in_words(error)) from error
+    entry = Entry(
+        seq=said.seq,
+        at=ticks(said.at),
+        kind=said.trigger,
+        data=orjson.dumps(said.data, option=orjson.OPT_SORT_KEYS),
+        digest=bytes.fromhex(said.digest),
+        key=said.key,
+        cover=bytes.fromhex(said.cover),
+    )
+    return Line(said.run_id, said.workflow, said.source, said.dest, entry)
 
 
 def masked(line: Line, keys: AuditKeys) -> Entry:
@@ -40,12 +97,12 @@ def masked(line: Line, keys: AuditKeys) -> Entry:
 
 
 def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
-    """The fields of a line; what people and models wrote is all below `data`."""
+    """The fields of a line but `event`; what people and models wrote is all below `data`."""
     entry = masked(line, keys)
     marks = {"key": entry.key, "cover": entry.cover.hex()}
     said = {name: value for name, value in marks.items() if value}
     return {
-        "schema": SCHEMA_MASKED if said else SCHEMA,
+        "schema": SCHEMA_MARKED if said else SCHEMA,
         "run_id": line.run_id,
         "seq": entry.seq,
         "workflow": line.workflow,
@@ -57,3 +114,8 @@ def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
         "digest": entry.digest.hex(),
         **said,
     }
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"

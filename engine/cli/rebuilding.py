@@ -1,0 +1,64 @@
+"""The subcommand that makes a lost store again from logs alone."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.options import Settings
+from engine.cli.root import command
+from engine.cli.text import visible
+
+if TYPE_CHECKING:
+    from engine.api.rebuilding import Rebuilt
+    from engine.logs.reading import Tally
+
+
+@command("rebuild")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+def rebuild(settings: Settings, logs: tuple[Path, ...]) -> int:
+    """Put every whole run that LOGS tell of into the store, as it was."""
+    from engine.api.rebuilding import rebuild as put_back
+    from engine.catalogue import open_store
+    from engine.cli.output import print_json
+    from engine.logs.reading import Tally
+
+    tally = Tally()
+    runs: list[Rebuilt] = []
+
+    async def work() -> None:
+        store = open_store(settings.store)
+        try:
+            put = put_back(logs, store, tally, settings.audit_key)
+            runs.extend([one async for one in put])
+        finally:
+            await store.close()
+
+    asyncio.run(work())
+    left_out = [one for one in runs if one.fault]
+    if settings.json:
+        print_json({"runs": list(map(asdict, runs)), **asdict(tally)})
+    else:
+        _print(settings, runs, tally)
+    return int(bool(left_out or tally.damaged))
+
+
+def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
+    whole = [one for one in runs if not one.fault]
+    events = sum(one.events for one in whole)
+    click.echo(f"{len(whole)} runs with {events} events are in {visible(settings.store)}.")
+    if tally.foreign:
+        click.echo(f"{tally.foreign} lines of other programs were passed over.")
+    for one in whole:
+        if one.masked:
+            words = f"run {one.run_id}: {one.masked} of its events are masked in the log"
+            calls = f"; in doubt, as arguments are missing: {', '.join(one.lost)}"
+            click.echo(visible(words + (calls if one.lost else "")))
+    for bad in tally.damaged:
+        of = f" (run {bad.run_id}, seq {bad.seq or '?'})" if bad.run_id else ""
+        click.echo(visible(f"Damaged: {bad.where}{of}: {bad.words}"), err=True)
+    for one in runs:
+        if one.fault:
+            click.echo(visible(f"Left out: {one.fault}"), err=True)

@@ -1,0 +1,109 @@
+"""Lines out of log files: plain or gzip, of several programs, whole or damaged."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from engine.errors import BadInputError
+from engine.journal.lines import Line, read_line
+
+_LONGEST = 64 * 2**20  # bytes of a line
+_GZIP = b"\x1f\x8b"
+_RUN = re.compile(rb'"run_id":\s*"([^"\\]{1,100})"')
+_SEQ = re.compile(rb'"seq":\s*(\d{1,15})\b')
+_OURS = (b'"run_id"', b'"seq"', b'"trigger"', b'"digest"')
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A line that was ours, or may have been: where it stands, and what can be told of it."""
+
+    where: str
+    words: str
+    run_id: str | None = None
+    seq: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read: `lines` of ours, `foreign` ones of other programs, and the damaged."""
+
+    lines: int = 0
+    foreign: int = 0
+    damaged: list[Damaged] = field(default_factory=list)
+
+
+def read_lines(files: Iterable[Path], tally: Tally) -> Iterator[Line]:
+    """The lines of ours in these files, in the order in which they stand there.
+
+    Raises BadInputError where a file cannot be opened.
+    """
+    for file in files:
+        for number, raw in _numbered(file, tally):
+            line = _ours(raw, f"{file}:{number}", tally)
+            if line is not None:
+                tally.lines += 1
+                yield line
+
+
+def _ours(raw: bytes, where: str, tally: Tally) -> Line | None:
+    """The line; None for another program's, and for a damaged one, which is noted."""
+    try:
+        if raw.startswith(b"{") and sum(mark in raw for mark in _OURS) == len(_OURS):
+            return read_line(raw)
+    except ValueError as error:
+        words = f"it cannot be read: {error}"
+    else:
+        words = "it is not whole"
+        if not _may_be_ours(raw):
+            tally.foreign += bool(raw.strip())
+            return None
+    run, seq = _RUN.search(raw), _SEQ.search(raw)
+    tally.damaged.append(
+        Damaged(
+            where,
+            words,
+            run and run.group(1).decode("utf-8", "replace"),
+            seq and int(seq.group(1)),
+        )
+    )
+    return None
+
+
+def _may_be_ours(raw: bytes) -> bool:
+    """Whether a line that is none of ours was one before it was damaged."""
+    broken_off = not raw.endswith(b"\n") or (
+        raw.startswith(b'{"schema":') and not raw.rstrip().endswith(b"}")
+    )
+    return broken_off or sum(mark in raw for mark in _OURS) > 1
+
+
+def _numbered(file: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    with _opened(file) as stream:
+        try:
+            while raw := stream.readline(_LONGEST):
+                number += 1
+                yield number, raw
+        except (EOFError, OSError, zlib.error) as error:
+            words = f"nothing more of the file can be read: {error}"
+            tally.damaged.append(Damaged(f"{file}:{number + 1}", words))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    try:
+        with file.open("rb") as plain:
+            if plain.read(2) == _GZIP:
+                with gzip.open(file) as unpacked:
+                    yield cast(BinaryIO, unpacked)
+                    return
+            plain.seek(0)
+            yield plain
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise BadInputError(f"the log {file} cannot be read: {error.strerror}") from error

@@ -1,0 +1,78 @@
+"""The runs that a log tells of."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.codec.chain import GENESIS, PLAIN, AuditKeys
+from engine.core.events import Recorded
+from engine.errors import CorruptRunError, UnreadableRunError
+from engine.journal.lines import Line
+from engine.journal.walk import Step, require_chained, walk
+from engine.logs.reading import Damaged, Tally, read_lines
+from engine.logs.sorting import Sorted
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """One run as logs have it, one line a seq; `fault` is why it is known not to be whole."""
+
+    run_id: str
+    lines: tuple[Line, ...]
+    fault: str | None = None
+
+    def steps(self, keys: AuditKeys = PLAIN) -> Iterator[Step]:
+        """The run step by step, each verified; raises UnreadableRunError where it is not whole."""
+        if self.fault:
+            raise CorruptRunError(f"run {self.run_id}: {self.fault}")
+        entries = (line.entry for line in self.lines)
+        for line, step in zip(self.lines, walk(entries, self.run_id, keys), strict=True):
+            line.require_told_of(step)
+            yield step
+
+    def journal(self, keys: AuditKeys = PLAIN) -> tuple[Recorded, ...]:
+        """The run's events, verified; raises as `steps`."""
+        return tuple(step.recorded for step in self.steps(keys))
+
+
+def logged_runs(
+    files: Iterable[Path], tally: Tally, keys: AuditKeys = PLAIN
+) -> Iterator[LoggedRun]:
+    """Every run that these files tell of, by when they begin; `tally` is filled in first.
+
+    The files may be plain or gzip; lines may be mixed, repeated, and of other programs. One
+    run at a time is held in memory. Raises BadInputError where a file cannot be opened.
+    """
+    with closing(Sorted(read_lines(files, tally))) as found:
+        for run_id in found.runs():
+            yield _put_together(run_id, found, tally.damaged, keys)
+
+
+def _put_together(
+    run_id: str, found: Sorted, damaged: Iterable[Damaged], keys: AuditKeys
+) -> LoggedRun:
+    lines: list[Line] = []
+    for seq, candidates in found.of(run_id):
+        previous = lines[-1].entry.digest if lines else GENESIS
+        fitting = [one for one in candidates if _fits(previous, one, keys)] or candidates[:1]
+        if len({one.entry.digest for one in fitting}) > 1:
+            return LoggedRun(run_id, tuple(lines), f"the logs tell two stories of seq {seq}")
+        lines.append(min(fitting, key=_is_masked))
+    newest = lines[-1].entry.seq
+    for one in damaged:
+        if one.run_id == run_id and (one.seq is None or one.seq > newest):
+            return LoggedRun(run_id, tuple(lines), f"a line of it is damaged ({one.where})")
+    return LoggedRun(run_id, tuple(lines))
+
+
+def _fits(previous: bytes, line: Line, keys: AuditKeys) -> bool:
+    try:
+        require_chained(previous, line.run_id, line.entry, keys)
+    except UnreadableRunError:
+        return False
+    return True
+
+
+def _is_masked(line: Line) -> bool:
+    return bool(line.entry.cover)

@@ -1,0 +1,61 @@
+"""A run put into a store again from a copy of its journal."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from engine.codec.chain import AuditKeys
+from engine.core import events as ev
+from engine.core.run import Run
+from engine.core.secrecy import MASK
+from engine.core.states import ENDED
+from engine.errors import ConflictError
+from engine.journal.walk import Step
+from engine.ports import Append, Store
+from engine.runtime.draft import Draft
+
+
+async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: datetime) -> Draft:
+    """The run, durable, byte for byte as it was; it is left to whoever drives it next.
+
+    Where the copy lacks arguments of calls that are still open, these are left in doubt.
+    Raises UnreadableRunError as `steps`, ConflictError where the store has another run of
+    that id; then nothing was changed. A run that is there already, the same, is left alone.
+    """
+    draft, entries = Draft(keys), []
+    for step in steps:
+        draft.follow(step)
+        draft.lines.clear()
+        entries.append(step.entry)
+    if await _is_there(store, draft):
+        return draft
+    covered = [one for one in entries if one.cover]
+    if covered and (calls := _lacking(draft.live)):
+        draft.record((ev.ArgumentsLost(calls=calls),), now)
+    whole = (*entries, *draft.staged)
+    logged = len(entries)
+    await store.append(Append(0, whole, replace(draft.addition().head, logged=logged)))
+    return draft
+
+
+async def _is_there(store: Store, draft: Draft) -> bool:
+    """Whether the store has the run already, with nothing missing; ConflictError for another."""
+    run = draft.live
+    if await store.head(run.id) is None:
+        return False
+    there = await store.entries(run.id)
+    if len(there) >= run.seq and there[run.seq - 1].digest == draft.digest:
+        return True
+    raise ConflictError(f"run {run.id} is in the store already, with another journal")
+
+
+def _lacking(run: Run) -> tuple[str, ...]:
+    """The open calls of which something that they were to run with is masked."""
+    if run.state in ENDED:
+        return ()
+    asked = {call.id: call.function.arguments for call in run.messages[-1].tool_calls}
+    return tuple(
+        call.id
+        for call in run.calls
+        if call.status != "settled" and MASK in f"{asked.get(call.id)}{call.arguments}{call.edited}"
+    )
