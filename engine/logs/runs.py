@@ -49,13 +49,15 @@ def logged_runs(
             yield _put_together(run_id, found, tally.damaged, keys)
 
 
-def _put_together(
-    run_id: str, found: Sorted, damaged: Iterable[Damaged], keys: AuditKeys
-) -> LoggedRun:
+def _put_together(run_id: str, found: Sorted, damaged: list[Damaged], keys: AuditKeys) -> LoggedRun:
     lines: list[Line] = []
     for seq, candidates in found.of(run_id):
         previous = lines[-1].entry.digest if lines else GENESIS
-        fitting = [one for one in candidates if _fits(previous, one, keys)] or candidates[:1]
+        fitting = [one for one in candidates if _fits(previous, one, keys)]
+        if fitting and len(fitting) < len(candidates):
+            words = "it does not follow from what stands before it; another line of that seq does"
+            damaged.append(Damaged("a line", words, run_id, seq))
+        fitting = fitting or [candidates[0]]
         if len({one.entry.digest for one in fitting}) > 1:
             return LoggedRun(run_id, tuple(lines), f"the logs tell two stories of seq {seq}")
         lines.append(min(fitting, key=_is_masked))
