@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from engine.notifiers.command import CommandNotifier
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
+    from engine.runtime.verify import Anchor, Examined
 
 __all__ = [
+    "Anchor",
     "Answer",
     "Approval",
     "ApprovalPolicy",
@@ -66,6 +68,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "Escalation",
+    "Examined",
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
@@ -133,6 +136,7 @@ _HOMES = {
     "engine.notifiers.command": "CommandNotifier",
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
+    "engine.runtime.verify": "Anchor Examined",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

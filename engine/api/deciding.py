@@ -12,6 +12,7 @@ from engine.core.commands import (
     Approve,
     Deny,
     Revoke,
+    Seal,
     Send,
     VerdictCommand,
 )
@@ -140,6 +141,14 @@ class Deciding(ABC):
         Raises RefusedError where no call waits for that.
         """
         return await self._host.tell(run_id, AcceptChanges(by=by))
+
+    async def seal(self, run_id: str, *, by: str) -> bool:
+        """Whether what was written without an audit key is under the newest one from now on.
+
+        Somebody has looked at the run, and vouches for it. False where it was under one
+        already. Raises BadInputError where the engine has no key.
+        """
+        return await self._host.seal(run_id, Seal(by=by))
 
     async def abort(self, run_id: str, *, by: str, reason: str | None = None) -> Run:
         """The run, Aborted; raises RefusedError where it has ended already."""

@@ -28,7 +28,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.host import Host
 from engine.runtime.load import load_journal
 from engine.runtime.telemetry import Telemetry
-from engine.runtime.verify import faults
+from engine.runtime.verify import Anchor, Examined, anchors_of, examine
 from engine.runtime.worker import Worker
 
 
@@ -204,7 +204,25 @@ class Engine(Deciding):
 
         Every journal is read and verified; a fault of the file itself comes under "".
         """
-        return {run_id: words async for run_id, words in faults(self._host.store, self._keys)}
+        return (await self.examine()).damaged
+
+    async def examine(self, anchors: Iterable[Anchor] = ()) -> Examined:
+        """What holds together, and what does not; every journal is read and verified.
+
+        What is not as it was anchored, or is gone since, is damaged.
+        """
+        by_run: dict[str, list[Anchor]] = {}
+        for one in anchors:
+            by_run.setdefault(one.run_id, []).append(one)
+        return await examine(self._host.store, self._keys, by_run)
+
+    async def anchors(self, damaged: list[str] | None = None) -> AsyncIterator[Anchor]:
+        """The newest event of every run that holds together, to be kept elsewhere.
+
+        What is wrong with the others is added to `damaged`.
+        """
+        async for one in anchors_of(self._host.store, self._keys, damaged):
+            yield one
 
     def _start(
         self,

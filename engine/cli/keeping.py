@@ -1,4 +1,4 @@
-"""Subcommands that look after a store: backup, verify, doctor."""
+"""Subcommands that look after a store: backup, doctor."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from engine.cli.options import Settings
-from engine.cli.root import ask, command
+from engine.cli.root import command
 from engine.cli.text import visible
 
 if TYPE_CHECKING:
@@ -30,24 +30,6 @@ def backup(settings: Settings, file: Path) -> None:
         print_json({"file": str(file), "bytes": size})
     else:
         click.echo(f"Backed up to {visible(str(file))}, {size} bytes. It is a store of its own.")
-
-
-@command("verify")
-def verify(settings: Settings) -> int:
-    """Read every run, and list those that do not hold together."""
-    from engine.cli.output import print_json
-
-    settings.note_missing()
-    damaged = ask(settings, lambda engine: engine.damaged())
-    if settings.json:
-        print_json(damaged)
-    for words in () if settings.json else damaged.values():
-        click.echo(visible(words))
-    if damaged and not settings.json:
-        click.echo("The other runs are whole. What is damaged can be had from a backup only.")
-    if not damaged and not settings.json:
-        click.echo("Every run holds together.")
-    return int(bool(damaged))
 
 
 @command("doctor")

@@ -19,12 +19,13 @@ _T = TypeVar("_T")
 
 _HOMES = {
     "engine.cli.driving": ("resume", "start", "worker"),
-    "engine.cli.keeping": ("backup", "doctor", "verify"),
+    "engine.cli.keeping": ("backup", "doctor"),
     "engine.cli.looking": ("approvals", "diagram", "list", "log", "show"),
     "engine.cli.verdicts": ("abort", "answer", "approve", "deny", "revoke", "send"),
     "engine.cli.reviewing": ("review",),
     "engine.cli.auditing": ("audit",),
     "engine.cli.rebuilding": ("rebuild",),
+    "engine.cli.verifying": ("anchor", "seal", "verify"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

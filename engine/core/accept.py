@@ -14,6 +14,7 @@ from engine.core.commands import (
     Command,
     Deny,
     Revoke,
+    Seal,
     Send,
     Start,
 )
@@ -29,7 +30,7 @@ Events = tuple[ev.Event, ...]
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
-def accept(
+def accept(  # noqa: PLR0911 # a command a case
     run: Run | None,
     workflow: Workflow | None,
     command: Command,
@@ -56,6 +57,9 @@ def accept(
             return _accept_changes(run, command, by_whom)
         case Abort():
             return _abort(run, command)
+        case Seal():
+            by_whom.require_known(command.by, "seal a run")
+            return (ev.ChainSealed(by=command.by),)
         case other:
             assert_never(other)
 

@@ -102,5 +102,11 @@ class Abort(_Asked):
     reason: str | None = None
 
 
+class Seal(_Asked):
+    """Accept what was written without an audit key, and go on under one."""
+
+    by: str
+
+
 VerdictCommand = Approve | Deny | Answer
-Command = Start | VerdictCommand | Revoke | Send | AcceptChanges | Abort
+Command = Start | VerdictCommand | Revoke | Send | AcceptChanges | Abort | Seal

@@ -8,12 +8,13 @@ from weakref import WeakValueDictionary
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.accept import accept
 from engine.core.approvers import Authority
-from engine.core.commands import Abort, Command, Start
+from engine.core.commands import Abort, Command, Seal, Start
 from engine.core.deadlines import overdue
 from engine.core.ready import ready_at
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
+    BadInputError,
     ConflictError,
     CorruptRunError,
     DefinitionError,
@@ -28,7 +29,7 @@ from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.drive import Driver
 from engine.runtime.lease import Leases
-from engine.runtime.load import load
+from engine.runtime.load import load, load_unsealed
 from engine.runtime.telemetry import Telemetry
 
 
@@ -107,6 +108,28 @@ class Host:
     async def settle(self, run_id: str) -> None:
         """Nothing; writes the lines that the log is still owed of a run."""
         await settle_log(await self.load(run_id), self.store, self._telemetry)
+
+    async def seal(self, run_id: str, command: Seal) -> bool:
+        """Whether what a run has without an audit key was put under the newest one.
+
+        False where it was already. Raises BadInputError where there is no key.
+        """
+        if not self.keys.newest:
+            raise BadInputError("there is no audit key to seal with (WAYSTATION_AUDIT_KEY)")
+        require_no_tool(command)
+        while True:
+            draft, _ = await load_unsealed(self.store, run_id, self.keys)
+            if draft.run is None:
+                raise UnknownRunError(f"there is no run {run_id!r} in this store")
+            if draft.key:
+                return False
+            events = accept(draft.run, None, command, self._authority())
+            draft.record(events, self.clock.now())
+            try:
+                await settle_log(draft, self.store, self._telemetry)
+            except ConflictError:
+                continue
+            return True
 
     async def load(self, run_id: str) -> Draft:
         """The run as it is stored; UnknownRunError, UnreadableRunError."""

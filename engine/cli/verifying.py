@@ -1,0 +1,123 @@
+"""Subcommands about whether runs are what was written: verify, anchor, seal."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.options import Settings
+from engine.cli.output import print_json
+from engine.cli.root import ask, by_option, command
+from engine.cli.text import visible
+from engine.errors import BadInputError, RefusedError, UnreadableRunError
+
+if TYPE_CHECKING:
+    from engine.api import Engine
+    from engine.runtime.verify import Anchor, Examined
+
+_PAGE = 500
+
+
+@command("verify")
+@click.option(
+    "--anchors",
+    "file",
+    type=click.Path(path_type=Path),
+    help="What `waystation anchor` printed once: find what was cut off or is gone since.",
+)
+def verify(settings: Settings, file: Path | None) -> int:
+    """Read every run, and list those that do not hold together."""
+    settings.note_missing()
+    anchors = list(_read(file)) if file else []
+    found = ask(settings, lambda engine: engine.examine(anchors))
+    if settings.json:
+        print_json({"damaged": found.damaged, "keyed": dict(found.keyed), "plain": found.plain})
+    else:
+        _print(found)
+        if anchors:
+            click.echo(f"{len(anchors)} anchors were compared.")
+    return int(bool(found.damaged))
+
+
+def _print(found: "Examined") -> None:
+    for words in found.damaged.values():
+        click.echo(visible(words))
+    if found.damaged:
+        click.echo(
+            f"The other runs ({found.whole}) are whole. What is damaged can be had from a "
+            "backup, or from a log (waystation rebuild)."
+        )
+    else:
+        click.echo("Every run holds together.")
+    for key, count in sorted(found.keyed.items()):
+        click.echo(f"Under the audit key {key}: {count} runs. Without it nobody can forge them.")
+    if found.plain:
+        click.echo(f"Under no audit key: {found.plain} runs. Their chain finds accidents only.")
+
+
+@command("anchor")
+def anchor(settings: Settings) -> int:
+    """Print the newest event of every run, as JSON Lines, to be kept elsewhere."""
+    damaged: list[str] = []
+
+    async def write(engine: "Engine") -> None:
+        async for one in engine.anchors(damaged):
+            click.echo(one.model_dump_json())
+
+    ask(settings, write)
+    for words in damaged:
+        click.echo(f"waystation: left out: {visible(words)}", err=True)
+    return int(bool(damaged))
+
+
+@command("seal")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every run that is under no audit key.")
+@by_option
+def seal(settings: Settings, runs: tuple[str, ...], *, every: bool, by: str) -> int:
+    """Vouch for RUNs that were written without an audit key: from now on they are under it."""
+    if bool(runs) == every:
+        raise click.UsageError("name the RUNs, or say --all")
+    faults: list[str] = []
+
+    async def write() -> int:
+        sealed = 0
+        async with settings.changing(None, None) as engine:
+            for run_id in await _every_id(engine) if every else runs:
+                try:
+                    sealed += await engine.seal(run_id, by=by)
+                except (UnreadableRunError, RefusedError) as error:
+                    faults.append(str(error))
+        return sealed
+
+    sealed = asyncio.run(write())
+    click.echo(f"{sealed} runs are under the audit key from now on.")
+    for words in faults:
+        click.echo(f"waystation: not sealed: {visible(words)}", err=True)
+    return int(bool(faults))
+
+
+async def _every_id(engine: "Engine") -> list[str]:
+    names: list[str] = []
+    while page := await engine.runs(limit=_PAGE, after=names[-1] if names else None):
+        names += [run.id for run in page]
+    return names
+
+
+def _read(file: Path) -> "Iterator[Anchor]":
+    from pydantic import ValidationError
+
+    from engine.runtime.verify import Anchor
+
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise BadInputError(f"the anchors {file} cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            yield Anchor.model_validate_json(line)
+        except ValidationError:
+            words = "is not what `waystation anchor` prints"
+            raise BadInputError(f"{file}:{number} {words}") from None
