@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from engine.notifiers.command import CommandNotifier
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
+    from engine.replay.compare import Comparison, compare
+    from engine.replay.summary import Summary
+    from engine.replay.totals import Statistics
 
 __all__ = [
     "Answer",
@@ -59,6 +62,7 @@ __all__ = [
     "BadInputError",
     "Checkpoint",
     "CommandNotifier",
+    "Comparison",
     "ConflictError",
     "CorruptRunError",
     "DefinitionError",
@@ -88,7 +92,9 @@ __all__ = [
     "RunTooNewError",
     "ScriptedModel",
     "State",
+    "Statistics",
     "StoreError",
+    "Summary",
     "Tool",
     "ToolContext",
     "TransientModelError",
@@ -99,6 +105,7 @@ __all__ = [
     "WebhookNotifier",
     "Workflow",
     "ask_person",
+    "compare",
     "events",
     "legal_triggers",
     "next_state",
@@ -133,6 +140,9 @@ _HOMES = {
     "engine.notifiers.command": "CommandNotifier",
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
+    "engine.replay.compare": "Comparison compare",
+    "engine.replay.summary": "Summary",
+    "engine.replay.totals": "Statistics",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -25,6 +25,8 @@ _HOMES = {
     "engine.cli.reviewing": ("review",),
     "engine.cli.auditing": ("audit",),
     "engine.cli.rebuilding": ("rebuild",),
+    "engine.cli.comparing": ("diff",),
+    "engine.cli.statistics": ("stats",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
