@@ -1,5 +1,6 @@
 """Figures as people read them: sums of money, spans of time, tables."""
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -34,11 +35,14 @@ def span(seconds: float | None) -> str:
 
 
 def console(*, at_least: int = 0) -> "Console":
-    """The terminal, which takes text as it is; what is no terminal is so many columns wide."""
+    """The terminal, which takes text as it is.
+
+    What is no terminal has at least so many columns, unless COLUMNS says how many.
+    """
     from rich.console import Console
 
     made = Console(highlight=False, markup=False, emoji=False)
-    if not made.is_terminal:
+    if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = max(made.width, at_least)
     return made
 

@@ -100,13 +100,10 @@ def _tables(found: "Statistics") -> "Iterator[Table]":
             (short(one.tool, 40), *(getattr(one, step) for step in steps)) for one in found.tools
         ],
     )
-    waits = {"all": found.waits, **found.waits_by_tool} if found.waits.count else {}
+    waits = [("(all)", found.waits), *found.waits_by_tool.items()] if found.waits.count else []
     yield table(
         *("waited for a person", "approvals", "median", "p95"),
-        rows=[
-            (short(tool, 40), one.count, span(one.median), span(one.p95))
-            for tool, one in waits.items()
-        ],
+        rows=[(short(tool, 40), one.count, span(one.median), span(one.p95)) for tool, one in waits],
     )
     yield table(
         *("longest", "workflow", "state", "elapsed", "waited for people"),
