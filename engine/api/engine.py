@@ -1,13 +1,13 @@
 """The Engine: what people ask of runs, and the wiring that answers it."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from engine.api.deciding import Deciding
-from engine.api.looking import Wanted, journals_in, page_of, pending_in, records_in
+from engine.api.looking import Wanted, page_of, pending_in, records_in
+from engine.api.reckoning import Reckoning
 from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
 from engine.catalogue import check_address, open_store
 from engine.codec.chain import AuditKeys
@@ -20,15 +20,11 @@ from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
-    BadInputError,
     EngineError,
     UnknownRunError,
     UnknownWorkflowError,
 )
 from engine.ports import Clock, Closeable, Store
-from engine.replay.statistics import Tally
-from engine.replay.summary import Summary, summarise
-from engine.replay.totals import Statistics
 from engine.runtime.clock import SystemClock
 from engine.runtime.host import Host
 from engine.runtime.load import load_journal
@@ -37,7 +33,7 @@ from engine.runtime.verify import faults
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding):
+class Engine(Deciding, Reckoning):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -159,30 +155,6 @@ class Engine(Deciding):
         if not events:
             raise UnknownRunError(f"there is no run {run_id!r} in this store")
         return events
-
-    async def summary(self, run_id: str) -> Summary:
-        """What the run came to so far: time, turns, tokens, cost, calls, approvals, outcome."""
-        return summarise(await self.journal(run_id))
-
-    async def statistics(
-        self,
-        *,
-        workflow: str | None = None,
-        since: datetime | None = None,
-        damaged: list[str] | None = None,
-    ) -> Statistics:
-        """The figures of every run, or of those of a workflow, or begun since then.
-
-        Runs are read one after the other, and only their figures kept. What is wrong with
-        runs that do not hold together, which are left out, is added to `damaged`. Raises
-        BadInputError where `since` has no time zone.
-        """
-        if since is not None and since.tzinfo is None:
-            raise BadInputError(f"since={since.isoformat()} has no time zone")
-        tally = Tally()
-        async for journal in journals_in(self._host.store, self._keys, workflow, damaged, since):
-            tally.add(summarise(journal))
-        return tally.statistics()
 
     async def runs(
         self,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from engine.core import events as ev
 from engine.core.run import Run
@@ -14,6 +15,11 @@ class Calls:
     """Calls by tool, and by what became of them."""
 
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @classmethod
+    def open_in(cls, run: Run) -> Self:
+        """The run's unsettled calls, as if they had just been asked for."""
+        return cls(Counter((call.tool, "asked") for call in run.calls if call.status != "settled"))
 
     def take(self, before: Run, event: ev.Event, after: Run) -> None:
         """Count the event, if it is of a call."""
@@ -42,7 +48,8 @@ def _steps(before: Run, event: ev.Event, after: Run) -> Iterator[tuple[str, str]
             for call in event.message.tool_calls:
                 yield call.function.name, "asked"
         case ev.ToolStarted():
-            yield event.tool, "started" if event.attempt == 1 else "retried"
+            again = before.call(event.call_id).started_at is not None
+            yield event.tool, "retried" if again else "started"
         case ev.ToolReturned():
             yield before.call(event.call_id).tool, "returned"
         case ev.ToolFailed():

@@ -8,7 +8,7 @@ from engine.core.messages import Usage
 from engine.core.shape import Shape
 from engine.core.states import ApprovalKind
 
-# How an approval was closed; it is `given up` where its run was aborted first.
+# How an approval was closed; it is `given up` where no verdict came: its run was aborted, say.
 Closing = Literal["granted", "edited", "denied", "answered", "expired", "given up"]
 
 

@@ -29,10 +29,13 @@ _Counts = TypeVar("_Counts", ToolUse, ApprovalUse)
 
 
 def statistics(journals: Iterable[Iterable[Recorded]]) -> Statistics:
-    """The statistics of these runs, each journal read once and let go; raises as `summarise`."""
+    """The statistics of these runs, each journal read once and let go; raises as `summarise`.
+
+    What a fork has copied is not counted a second time.
+    """
     tally = Tally()
     for journal in journals:
-        tally.add(summarise(journal))
+        tally.take(journal)
     return tally.statistics()
 
 
@@ -53,8 +56,11 @@ class Tally:
     _waits: "dict[str, array[float]]" = field(default_factory=dict)
     _longest: list[LongRun] = field(default_factory=list)
 
-    def add(self, run: Summary) -> None:
-        """Count one run."""
+    def take(self, journal: Iterable[Recorded]) -> None:
+        """Count one run, without what it has copied of another; raises as `summarise`."""
+        self._add(summarise(journal, past=False))
+
+    def _add(self, run: Summary) -> None:
         self._runs += 1
         self._failures += run.model_failures
         self._retries += run.model_retries

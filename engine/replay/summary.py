@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.core import events as ev
 from engine.core.evolve import evolve
 from engine.core.messages import Usage
-from engine.core.run import Run
+from engine.core.run import Origin, Run
 from engine.core.shape import Shape
 from engine.core.states import ENDED, State
 from engine.errors import CorruptRunError
@@ -25,13 +25,15 @@ class Summary(Shape):
     much of it some approval was open; of an approval that still is, up to the newest event,
     and `waiting_since` is when the oldest such was asked for. `cost` is in USD, by list
     prices, and None where that of any reply is unknown; what failed tries at a model cost is
-    never known, and not in it. `messages` counts those of the customer.
+    never known, and not in it. `messages` counts those of the customer. `origin` is what
+    the run was forked off, if it was.
     """
 
     run_id: str
     workflow: str
     state: State
     seq: int
+    origin: Origin | None
     started_at: datetime
     updated_at: datetime
     ended_at: datetime | None
@@ -52,12 +54,13 @@ class Summary(Shape):
     reason: str | None
 
 
-def summarise(journal: Iterable[ev.Recorded]) -> Summary:
+def summarise(journal: Iterable[ev.Recorded], *, past: bool = True) -> Summary:
     """The summary of the run that the journal tells, from its first event on.
 
-    Raises as `evolve` where that is no run, and CorruptRunError where there is no event.
+    A fork's copied past is another run's; without `past` only what came since is counted,
+    with the calls that were open then. Raises as `evolve` where that is no run, and CorruptRunError where there is no event.
     """
-    counted, run = _Counted(), None
+    counted, run = _Counted(past), None
     for recorded in journal:
         after = evolve(run, recorded)
         counted.take(run, recorded, after)
@@ -71,10 +74,12 @@ def summarise(journal: Iterable[ev.Recorded]) -> Summary:
 class _Counted:
     """What is counted while the journal is read."""
 
+    past: bool
     models: Models = field(default_factory=Models)
     calls: Calls = field(default_factory=Calls)
     approvals: Approvals = field(default_factory=Approvals)
     messages: int = 0
+    forked_at: datetime | None = None
     ended_at: datetime | None = None
 
     def take(self, before: Run | None, recorded: ev.Recorded, after: Run) -> None:
@@ -84,30 +89,38 @@ class _Counted:
             self.ended_at = None
         elif self.ended_at is None:
             self.ended_at = recorded.at
-        if before is not None:
+        if isinstance(recorded.event, ev.RunForked) and not self.past:
+            self._begin_anew(recorded.at, after)
+        elif before is not None:
             self.models.take(before, recorded.event)
             self.calls.take(before, recorded.event, after)
             self.approvals.take(before, recorded, after)
 
+    def _begin_anew(self, at: datetime, run: Run) -> None:
+        self.models, self.approvals, self.calls = Models(), Approvals(), Calls.open_in(run)
+        self.messages, self.forked_at = 0, at
+
     def summary(self, run: Run) -> Summary:
         """What was counted of that run."""
         models = self.models.used()
+        begun = self.forked_at or run.started_at
         return Summary(
             run_id=run.id,
             workflow=run.workflow,
             state=run.state,
             seq=run.seq,
-            started_at=run.started_at,
+            origin=run.origin,
+            started_at=begun,
             updated_at=run.updated_at,
             ended_at=self.ended_at,
-            elapsed=span(run.started_at, self.ended_at or run.updated_at).total_seconds(),
+            elapsed=span(begun, self.ended_at or run.updated_at).total_seconds(),
             waited=self.approvals.waited_until(run.updated_at),
             waiting_since=min((one.requested_at for one in run.approvals), default=None),
-            turns=run.turns,
+            turns=sum(one.replies for one in models),
             messages=self.messages,
             model_failures=self.models.failures,
             model_retries=self.models.retries,
-            usage=run.usage,
+            usage=sum((one.usage for one in models), Usage()),
             cost=_total(models) if models or not self.models.failures else None,
             models=models,
             tools=self.calls.used(run),

@@ -110,3 +110,13 @@ def test_journals_are_let_go_as_they_are_read() -> None:
 def test_the_figures_survive_json() -> None:
     found = statistics([waiting(4), told((1, answer("Hi", MODEL, (1000, 100))))])
     assert Statistics.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_a_fork_copied_is_counted_once() -> None:
+    forked = ev.RunForked(run_id="r1", at_seq=2, digest="00")
+    origin = told((1, said(PAY, model=MODEL, tokens=(1000, 100))), (2, asked()))
+    fork = told((1, said(PAY, model=MODEL, tokens=(1000, 100))), (50, forked), (51, asked(place=2)))
+    found = statistics([origin, fork])
+    assert (found.runs, found.cost) == (2, Cost(known=PRICE, unpriced=0))
+    assert found.approvals == ApprovalUse(asked=2, open=2)
+    assert found.tools == (ToolUse(tool="pay", asked=2, open=2),)

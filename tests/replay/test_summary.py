@@ -221,3 +221,35 @@ def test_a_clock_that_was_set_back_gives_no_negative_times() -> None:
 def test_no_event_is_no_run() -> None:
     with pytest.raises(CorruptRunError, match="without an event"):
         summarise(())
+
+
+PAST: tuple[tuple[float, ev.Event], ...] = (
+    (1, said(LOOK, PAY, model=MODEL, tokens=(1000, 100))),
+    (2, started(CALL, "look")),
+    (3, returned(CALL)),
+    (4, asked(OTHER)),
+    (100, ev.RunForked(run_id="r0", at_seq=5, digest="00")),
+    (101, asked(OTHER, 2)),
+    (103, denied(OTHER, 2)),
+    (103, DECIDED),
+    (103, SETTLED),
+    (110, answer("Hi", MODEL, (10, 1))),
+)
+
+
+def test_a_fork_is_summed_up_with_the_past_that_it_copied() -> None:
+    whole = summarise(told(*PAST))
+    assert whole.origin is not None
+    assert (whole.origin.run_id, whole.turns, whole.elapsed) == ("r0", 2, 110.0)
+    assert whole.cost == price((1000, 100), (10, 1))
+    assert whole.approvals == ApprovalUse(asked=2, denied=1, given_up=1)
+    assert tool(whole, "look").returned == 1
+
+
+def test_without_its_past_a_fork_has_only_what_came_since() -> None:
+    own = summarise(told(*PAST), past=False)
+    assert (own.turns, own.messages, own.elapsed, own.waited) == (1, 0, 10.0, 2.0)
+    assert own.started_at == NOON + timedelta(seconds=100)
+    assert (own.cost, own.usage.input_tokens) == (price((10, 1)), 10)
+    assert own.approvals == ApprovalUse(asked=1, denied=1)
+    assert own.tools == (ToolUse(tool="pay", asked=1, decided=1),)
