@@ -63,7 +63,7 @@ def _heading(found: "Statistics") -> Iterator[str]:
         f"Tokens: {found.usage.input_tokens} in ({found.usage.cached_tokens} cached),"
         f" {found.usage.output_tokens} out. Cost: {_cost(found.cost)}."
     )
-    yield f"Model: {found.model_failures} failed tries, {found.model_retries} retries."
+    yield f"Tries at the model that failed: {found.model_failures}; retries: {found.model_retries}."
     ways = ", ".join(f"{count} {way}".replace("_", " ") for way, count in found.approvals if count)
     if found.approvals.asked:
         yield f"Approvals: {ways}."
