@@ -1,6 +1,9 @@
 """The subcommand that sums up many runs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,25 +24,64 @@ _WIDE = 160  # columns, for pipes and files, in which nothing need be folded
 
 
 @command("stats")
+@click.argument("logs", metavar="[LOG]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--since", metavar="WHEN", help="Only runs begun since, e.g. 7d or 2026-11-01.")
 @click.option("--workflow", help="Only runs of this workflow.")
-def stats(settings: Settings, since: str | None, workflow: str | None) -> int:
-    """Sum up every run: states, tools, waiting times, tokens and cost, the longest runs."""
+def stats(
+    settings: Settings, logs: tuple[Path, ...], since: str | None, workflow: str | None
+) -> int:
+    """Sum up every run: states, tools, waiting times, tokens and cost, the longest runs.
+
+    Without a LOG those of the store; else those that the logs tell of.
+    """
     from engine.cli.output import print_json
 
-    begin, damaged = moment(since), list[str]()
-    settings.note_missing()
-    found = ask(
-        settings,
-        lambda engine: engine.statistics(workflow=workflow, since=begin, damaged=damaged),
-    )
+    wanted = _Wanted(moment(since), workflow)
+    found = _in_logs(settings, logs, wanted) if logs else _in_store(settings, wanted)
     if settings.json:
         print_json(found)
     else:
         _print(found)
-    for words in damaged:
+    for words in wanted.damaged:
         click.echo(f"waystation: left out: {visible(words)}", err=True)
-    return int(bool(damaged))
+    return int(bool(wanted.damaged))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which runs to sum up, and what is wrong with others."""
+
+    since: datetime | None
+    workflow: str | None
+    damaged: list[str] = field(default_factory=list)
+
+
+def _in_store(settings: Settings, wanted: _Wanted) -> "Statistics":
+    settings.note_missing()
+    since, workflow, damaged = wanted.since, wanted.workflow, wanted.damaged
+    return ask(
+        settings,
+        lambda engine: engine.statistics(workflow=workflow, since=since, damaged=damaged),
+    )
+
+
+def _in_logs(settings: Settings, logs: tuple[Path, ...], wanted: _Wanted) -> "Statistics":
+    from engine.api.reckoning import statistics_of
+    from engine.logs.reading import Tally
+
+    lines = Tally()
+    found = statistics_of(
+        logs,
+        lines,
+        workflow=wanted.workflow,
+        since=wanted.since,
+        damaged=wanted.damaged,
+        audit_key=settings.audit_key,
+    )
+    wanted.damaged.extend(f"{one.where}: {one.words}" for one in lines.damaged)
+    if lines.foreign:
+        click.echo(f"Lines of other programs, passed over: {lines.foreign}.", err=True)
+    return found
 
 
 def _print(found: "Statistics") -> None:

@@ -58,7 +58,8 @@ def summarise(journal: Iterable[ev.Recorded], *, past: bool = True) -> Summary:
     """The summary of the run that the journal tells, from its first event on.
 
     A fork's copied past is another run's; without `past` only what came since is counted,
-    with the calls that were open then. Raises as `evolve` where that is no run, and CorruptRunError where there is no event.
+    with the calls that were open then. Raises as `evolve` where that is no run, and
+    CorruptRunError where there is no event.
     """
     counted, run = _Counted(past), None
     for recorded in journal:

@@ -1,6 +1,7 @@
 """`waystation stats`: many runs summed up."""
 
 import asyncio
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -133,6 +134,53 @@ def test_an_unreadable_checkpoint_is_named_also_where_only_newer_runs_are_wanted
     done = waystation("stats", "--json", "--since", "1h")
     assert json.loads(done.stdout)["runs"] == 1
     assert "left out: run r2" in done.stderr
+
+
+def test_logs_say_the_same_as_the_store() -> None:
+    Path("approvers.toml").write_text(APPROVERS, encoding="utf-8")
+    for run_id in ("r1", "r2"):
+        begin(run_id, log="runs.jsonl")
+    stored = waystation("stats", "--json").stdout
+    assert json.loads(stored)["runs"] == 2
+    lines = Path("runs.jsonl").read_text().splitlines(keepends=True)
+    with gzip.open("old.jsonl.gz", "wt") as old:
+        old.write("".join(lines[:9]))
+    Path("new.jsonl").write_text('{"event": "another program"}\n' + "".join(reversed(lines)))
+    Path("runs.db").unlink()
+    told = waystation("stats", "--json", "old.jsonl.gz", "new.jsonl")
+    assert told.stdout == stored
+    assert (told.return_value, told.stderr) == (0, "Lines of other programs, passed over: 1.\n")
+    assert (
+        json.loads(waystation("stats", "--json", "--workflow", "x", "new.jsonl").stdout)["runs"]
+        == 0
+    )
+    assert (
+        json.loads(waystation("stats", "--json", "--since", "2200-01-01", "new.jsonl").stdout)[
+            "runs"
+        ]
+        == 0
+    )
+
+
+def test_what_is_wrong_with_a_log_is_named_and_hides_no_other_run() -> None:
+    Path("approvers.toml").write_text(APPROVERS, encoding="utf-8")
+    for run_id in ("r1", "r2"):
+        begin(run_id, log="runs.jsonl")
+    lines = Path("runs.jsonl").read_text().splitlines(keepends=True)
+    gap = next(place for place, line in enumerate(lines) if '"r1"' in line) + 2
+    Path("gap.jsonl").write_text("".join(lines[:gap] + lines[gap + 1 :]) + lines[0][:-20])
+    told = waystation("stats", "gap.jsonl")
+    assert told.return_value == 1
+    assert told.stdout.startswith("1 run: 1 AwaitingApproval\n")
+    assert "waystation: left out: run r1 is damaged at seq 3" in told.stderr
+    assert f"waystation: left out: gap.jsonl:{len(lines)}: " in told.stderr
+
+
+def test_a_log_that_is_not_there_is_one_clear_line() -> None:
+    missing = waystation("stats", "nowhere.jsonl")
+    assert missing.exit_code == 1
+    assert "nowhere.jsonl" in str(missing.exception)
+    assert isinstance(missing.exception, BadInputError)
 
 
 async def _forged_run() -> None:
