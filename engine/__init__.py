@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from engine.notifiers.command import CommandNotifier
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
+    from engine.replay.compare import Comparison, compare
+    from engine.replay.summary import Summary
+    from engine.replay.totals import Statistics
     from engine.runtime.verify import Anchor, Examined
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "BadInputError",
     "Checkpoint",
     "CommandNotifier",
+    "Comparison",
     "ConflictError",
     "CorruptRunError",
     "DefinitionError",
@@ -91,7 +95,9 @@ __all__ = [
     "RunTooNewError",
     "ScriptedModel",
     "State",
+    "Statistics",
     "StoreError",
+    "Summary",
     "Tool",
     "ToolContext",
     "TransientModelError",
@@ -102,6 +108,7 @@ __all__ = [
     "WebhookNotifier",
     "Workflow",
     "ask_person",
+    "compare",
     "events",
     "legal_triggers",
     "next_state",
@@ -137,6 +144,9 @@ _HOMES = {
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.runtime.verify": "Anchor Examined",
+    "engine.replay.compare": "Comparison compare",
+    "engine.replay.summary": "Summary",
+    "engine.replay.totals": "Statistics",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

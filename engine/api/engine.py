@@ -7,6 +7,7 @@ from typing import Self
 
 from engine.api.deciding import Deciding
 from engine.api.looking import Wanted, page_of, pending_in, records_in
+from engine.api.reckoning import Reckoning
 from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
 from engine.catalogue import check_address, open_store
 from engine.codec.chain import AuditKeys
@@ -32,7 +33,7 @@ from engine.runtime.verify import Anchor, Examined, anchors_of, examine
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding):
+class Engine(Deciding, Reckoning):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such

@@ -8,11 +8,12 @@ from datetime import datetime
 from engine.catalogue import heads
 from engine.codec.chain import AuditKeys
 from engine.codec.checkpoints import decode_checkpoint
+from engine.core.events import Recorded
 from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, pending_of
 from engine.core.states import State
-from engine.errors import UnreadableRunError
-from engine.ports import Store
+from engine.errors import CorruptRunError, UnreadableRunError
+from engine.ports import Head, Store
 from engine.runtime.load import load_journal
 from engine.runtime.verify import end_of
 
@@ -76,22 +77,54 @@ async def pending_in(store: Store, wanted: Wanted, now: datetime) -> list[Pendin
             return sorted(found, key=lambda approval: approval.requested_at)
 
 
-async def records_in(
-    store: Store, keys: AuditKeys, workflow: str | None, damaged: list[str] | None
-) -> AsyncIterator[CallRecord]:
-    """Every call of every run; what is wrong with the others is added to `damaged`."""
+async def journals_in(
+    store: Store,
+    keys: AuditKeys,
+    workflow: str | None,
+    damaged: list[str] | None,
+    since: datetime | None = None,
+) -> AsyncIterator[tuple[Recorded, ...]]:
+    """The journal of every run, the newest first; what is wrong with the others goes to `damaged`.
+
+    Runs that were begun before `since` are passed over.
+    """
     after: str | None = None
     while True:
         rows = await heads(store, workflow=workflow, limit=_PAGE, after=after)
         for row in rows:
+            if since is not None and _begun_before(since, row):
+                continue
             try:
-                _, events = await load_journal(store, row.run_id, keys)
+                events = await _whole(store, keys, row.run_id)
             except UnreadableRunError as error:
                 if damaged is not None:
                     damaged.append(str(error))
-                continue
-            for record in record_of(events):
-                yield record
+            else:
+                yield events
         after = end_of(rows, _PAGE)
         if after is None:
             return
+
+
+def _begun_before(since: datetime, row: Head) -> bool:
+    """Whether the run is older than that; reading its journal says what is wrong with it."""
+    try:
+        return decode_checkpoint(row.checkpoint).started_at < since
+    except UnreadableRunError:
+        return False
+
+
+async def _whole(store: Store, keys: AuditKeys, run_id: str) -> tuple[Recorded, ...]:
+    _, events = await load_journal(store, run_id, keys)
+    if not events:
+        raise CorruptRunError(f"run {run_id} is damaged: it is not found by its name")
+    return events
+
+
+async def records_in(
+    store: Store, keys: AuditKeys, workflow: str | None, damaged: list[str] | None
+) -> AsyncIterator[CallRecord]:
+    """Every call of every run; what is wrong with the others is added to `damaged`."""
+    async for events in journals_in(store, keys, workflow, damaged):
+        for record in record_of(events):
+            yield record

@@ -4,13 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
 
 import click
 import orjson
 
-from engine.cli.filters import seconds
+from engine.cli.filters import moment
 from engine.cli.options import Settings
 from engine.cli.root import ask, command
 from engine.cli.text import visible
@@ -43,7 +42,7 @@ def audit(  # noqa: PLR0913 # what there is to choose from
     output: TextIO,
 ) -> int:
     """Export every call of every run: who asked, who said what, what ran, what came of it."""
-    begin = _since(since)
+    begin = moment(since)
     damaged: list[str] = []
 
     async def write(engine: "Engine") -> None:
@@ -60,20 +59,6 @@ def audit(  # noqa: PLR0913 # what there is to choose from
     for words in damaged:
         click.echo(f"waystation: left out: {words}", err=True)
     return int(bool(damaged))
-
-
-def _since(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-    except ValueError:
-        age = seconds(text, "or a day such as 2026-11-01")
-    try:
-        return datetime.now(UTC) - timedelta(seconds=age)
-    except OverflowError:
-        raise click.UsageError(f"--since: {text!r} is before all time") from None
 
 
 def _lines(record: CallRecord, form: str, *, first: bool) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""What people say about which approvals they want to see."""
+"""What people say about which approvals, and which runs, they want to see."""
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -45,3 +46,18 @@ def seconds(text: str, also: str = "") -> float:
         right = f"90, 45s, 30m, 2h, 7d {also}".strip()
         raise click.UsageError(f"{text!r} is no time; right would be {right}")
     return float(number) * _SECONDS[unit]
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time that --since names, or so long ago, in UTC; UsageError where it is none."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    except ValueError:
+        age = seconds(text, "or a day such as 2026-11-01")
+    try:
+        return datetime.now(UTC) - timedelta(seconds=age)
+    except OverflowError:
+        raise click.UsageError(f"--since: {text!r} is before all time") from None

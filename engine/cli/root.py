@@ -26,6 +26,8 @@ _HOMES = {
     "engine.cli.auditing": ("audit",),
     "engine.cli.rebuilding": ("rebuild",),
     "engine.cli.verifying": ("anchor", "seal", "verify"),
+    "engine.cli.comparing": ("diff",),
+    "engine.cli.statistics": ("stats",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -17,3 +17,8 @@ def test_what_is_read_from_the_cache_costs_less() -> None:
 def test_an_unknown_price_is_unknown_and_never_nothing() -> None:
     assert cost_of("a-model-of-nobody", Usage(input_tokens=5)) is None
     assert cost_of(None, Usage(input_tokens=5)) is None
+
+
+def test_tokens_that_make_no_sense_have_no_price() -> None:
+    assert cost_of("gpt-5-mini", Usage(input_tokens=5, cached_tokens=9)) is None
+    assert cost_of("gpt-5-mini", Usage(input_tokens=-5)) is None

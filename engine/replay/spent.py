@@ -1,0 +1,50 @@
+"""What a run asked of models, counted event by event."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from engine.core import events as ev
+from engine.core.messages import Usage
+from engine.core.run import Run
+from engine.prices import cost_of
+from engine.replay.figures import ModelUse
+
+
+@dataclass(slots=True)
+class Models:
+    """Tries at models: failures, retries, and what each model's replies took."""
+
+    failures: int = 0
+    retries: int = 0
+    _used: dict[str | None, ModelUse] = field(default_factory=dict)
+
+    def take(self, before: Run, event: ev.Event) -> None:
+        """Count the event, if it is of a model."""
+        match event:
+            case ev.ModelFailed():
+                self.failures += 1
+            case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
+                self._reply(event.model, event.usage)
+            case _:
+                return
+        self.retries += before.failures > 0
+
+    def used(self) -> tuple[ModelUse, ...]:
+        """Each model, in the order of their first replies."""
+        return tuple(self._used.values())
+
+    def _reply(self, model: str | None, usage: Usage) -> None:
+        so_far = self._used.get(model)
+        cost = _price(model, usage)  # reply by reply: a long prompt may have another price
+        if so_far is None:
+            self._used[model] = ModelUse(model=model, replies=1, usage=usage, cost=cost)
+            return
+        known = None if cost is None or so_far.cost is None else so_far.cost + cost
+        self._used[model] = ModelUse(
+            model=model, replies=so_far.replies + 1, usage=so_far.usage + usage, cost=known
+        )
+
+
+def _price(model: str | None, usage: Usage) -> Decimal | None:
+    """What a reply cost; None also where its tokens were not told, as no reply has none."""
+    return cost_of(model, usage) if usage.total_tokens else None
