@@ -128,6 +128,7 @@ def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
         error=None,
         retry_at=None,
         reconciled=False,
+        lost=False,
     )
 
 
