@@ -53,6 +53,8 @@ def show(settings: Settings, run_id: str) -> None:
             print_transcript(run)
             print_records(record_of(journal))
         print_run(run, settings)
+    if settings.audit_key is not None:
+        ask(settings, lambda engine: engine.run(run_id))  # whether it is under the key
 
 
 @command("approvals")

@@ -9,7 +9,7 @@ import click
 
 from engine.cli.options import Settings
 from engine.cli.root import command
-from engine.cli.text import visible
+from engine.cli.text import counted, visible
 
 if TYPE_CHECKING:
     from engine.api.rebuilding import Rebuilt
@@ -48,12 +48,14 @@ def rebuild(settings: Settings, logs: tuple[Path, ...]) -> int:
 def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
     whole = [one for one in runs if not one.fault]
     events = sum(one.events for one in whole)
-    click.echo(f"{len(whole)} runs with {events} events are in {visible(settings.store)}.")
+    click.echo(
+        f"{counted(len(whole), 'run')}, {counted(events, 'event')}: in {visible(settings.store)}."
+    )
     if tally.foreign:
-        click.echo(f"{tally.foreign} lines of other programs were passed over.")
+        click.echo(f"{counted(tally.foreign, 'line')} of other programs passed over.")
     for one in whole:
         if one.masked:
-            words = f"run {one.run_id}: {one.masked} of its events are masked in the log"
+            words = f"run {one.run_id}: {counted(one.masked, 'event')} masked in the log"
             calls = f"; in doubt, as arguments are missing: {', '.join(one.lost)}"
             click.echo(visible(words + (calls if one.lost else "")))
     for bad in tally.damaged:

@@ -77,3 +77,8 @@ def _escape(letter: str) -> str:
         return _SHORT[letter]
     code = ord(letter)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 # the basic plane
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of a thing, in words: 1 run, 2 runs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.root import ask, by_option, command
-from engine.cli.text import visible
+from engine.cli.text import counted, visible
 from engine.errors import BadInputError, RefusedError, UnreadableRunError
 
 if TYPE_CHECKING:
@@ -33,28 +34,32 @@ def verify(settings: Settings, file: Path | None) -> int:
     anchors = list(_read(file)) if file else []
     found = ask(settings, lambda engine: engine.examine(anchors))
     if settings.json:
-        print_json({"damaged": found.damaged, "keyed": dict(found.keyed), "plain": found.plain})
+        print_json(asdict(found))
     else:
         _print(found)
         if anchors:
-            click.echo(f"{len(anchors)} anchors were compared.")
-    return int(bool(found.damaged))
+            click.echo(f"{counted(len(anchors), 'anchor')} compared.")
+    return int(bool(found.damaged or found.unverified))
 
 
 def _print(found: "Examined") -> None:
-    for words in found.damaged.values():
+    for words in (*found.damaged.values(), *found.unverified.values()):
         click.echo(visible(words))
     if found.damaged:
         click.echo(
-            f"The other runs ({found.whole}) are whole. What is damaged can be had from a "
+            f"Whole: {counted(found.whole, 'run')}. What is damaged can be had from a "
             "backup, or from a log (waystation rebuild)."
         )
-    else:
+    elif not found.unverified:
         click.echo("Every run holds together.")
     for key, count in sorted(found.keyed.items()):
-        click.echo(f"Under the audit key {key}: {count} runs. Without it nobody can forge them.")
+        click.echo(
+            f"Under the audit key {key}: {counted(count, 'run')}. Without it nobody can forge them."
+        )
     if found.plain:
-        click.echo(f"Under no audit key: {found.plain} runs. Their chain finds accidents only.")
+        click.echo(
+            f"Under no audit key: {counted(found.plain, 'run')}. Their chain finds accidents only."
+        )
 
 
 @command("anchor")
@@ -93,7 +98,7 @@ def seal(settings: Settings, runs: tuple[str, ...], *, every: bool, by: str) -> 
         return sealed
 
     sealed = asyncio.run(write())
-    click.echo(f"{sealed} runs are under the audit key from now on.")
+    click.echo(f"{counted(sealed, 'run')} sealed.")
     for words in faults:
         click.echo(f"waystation: not sealed: {visible(words)}", err=True)
     return int(bool(faults))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.shape import Shape
-from engine.errors import CorruptRunError, StoreError, UnreadableRunError
+from engine.errors import CorruptRunError, StoreError, UnreadableRunError, UnverifiedRunError
 from engine.ports import Checkable, Head, Store
 from engine.runtime.draft import Draft
 from engine.runtime.load import load
@@ -31,11 +31,13 @@ class Anchor(Shape):
 class Examined:
     """What was found: `damaged` has words by run id ("" for the store itself).
 
-    `keyed` counts the whole runs by the id of the audit key that their newest event is
-    under; `plain` are those under none, where the chain finds accidents only.
+    `unverified` has words on runs that cannot be verified with the keys at hand. `keyed`
+    counts the whole runs by the id of the audit key that their newest event is under;
+    `plain` are those under none, where the chain finds accidents only.
     """
 
     damaged: dict[str, str] = field(default_factory=dict)
+    unverified: dict[str, str] = field(default_factory=dict)
     keyed: Counter[str] = field(default_factory=Counter)
     plain: int = 0
 
@@ -63,7 +65,8 @@ async def examine(
                 raise CorruptRunError(f"run {head.run_id} is damaged: it is not found by its name")
             await _require_anchored(store, head.run_id, left.pop(head.run_id, ()))
         except (UnreadableRunError, StoreError) as error:
-            found.damaged[head.run_id] = str(error)
+            unverified = isinstance(error, UnverifiedRunError)
+            (found.unverified if unverified else found.damaged)[head.run_id] = str(error)
             left.pop(head.run_id, None)
         else:
             _count(found, draft)
