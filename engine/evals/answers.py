@@ -10,13 +10,17 @@ from typing import cast
 from pydantic import JsonValue
 
 from engine.core.run import Run
-from engine.evals.cases import ExpectedAnswer, Judge
+from engine.evals.cases import Expect, Judge
+from engine.evals.course import Course
 from engine.evals.words import cut, quoted
 from engine.runtime.threads import in_own_thread
 
 
-def check_answer(wanted: ExpectedAnswer, answer: str | None) -> Iterator[str]:
+def check_answer(expect: Expect, course: Course) -> Iterator[str]:
     """What is wrong with the answer, in words; a judge is asked separately."""
+    wanted, answer = expect.answer, course.run.answer
+    if wanted is None:
+        return
     for text in wanted.contains or ():
         if answer is None or text not in answer:
             yield f"answer: expected it to contain {quoted(text)}, got {quoted(answer)}"

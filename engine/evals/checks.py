@@ -79,11 +79,6 @@ def check_cost(expect: Expect, course: Course) -> Iterator[str]:
         yield f"max_cost: expected at most {most} USD, got {cost} USD"
 
 
-def _check_answer(expect: Expect, course: Course) -> Iterator[str]:
-    if expect.answer is not None:
-        yield from check_answer(expect.answer, course.run.answer)
-
-
 _CHECKS: tuple[_Check, ...] = (
     check_state,
     check_calls,
@@ -91,5 +86,5 @@ _CHECKS: tuple[_Check, ...] = (
     check_approvals,
     check_turns,
     check_cost,
-    _check_answer,
+    check_answer,
 )
