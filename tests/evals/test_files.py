@@ -1,11 +1,14 @@
 """Files of cases, right ones and odd ones."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from engine import BadInputError, read_cases
+from tests.cli.test_command import waystation
+from tests.house.test_house import README
 
 GOOD = """\
 - name: one
@@ -156,3 +159,14 @@ def test_files_that_are_none_are_named() -> None:
     ):
         with pytest.raises(BadInputError, match=words):
             read_cases(name)
+
+
+def test_the_readme_s_cases_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    section = README.partition("## Evaluations")[2]
+    (case,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    Path("cases.yaml").write_text(case)
+    done = waystation("eval", "cases.yaml")
+    assert (done.returncode, "1 of 1 runs passed" in done.stdout) == (0, True), done.stdout
+    code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102 # our own page
+    assert capsys.readouterr().out == "1.0 ()\n"
