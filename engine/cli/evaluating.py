@@ -70,16 +70,16 @@ def evaluate_cases(  # noqa: PLR0913 # what there is to say about it
         raise click.UsageError(f"--junit: there is no folder {junit.parent}")
     cases = read_cases(file)
     evaluation = _evaluate(settings, cases, concurrency, choose_model(model))
+    print_evaluation(evaluation, as_json=settings.json)
     if junit is not None:
         from engine.cli.junit import write_junit
 
         write_junit(evaluation, junit)
-    print_evaluation(evaluation, as_json=settings.json)
-    if evaluation.success_rate < min_success:
-        least = f"{min_success:.1%} of the runs were to pass"
-        click.echo(f"waystation: {least}, and {evaluation.success_rate:.1%} did", err=True)
-        return 1
-    return 0
+    if evaluation.success_rate >= min_success:
+        return 0
+    passed = f"{evaluation.passed} of {evaluation.runs} runs passed"
+    click.echo(f"waystation: {passed}, and {min_success * 100:g}% of them were to", err=True)
+    return 1
 
 
 def _evaluate(

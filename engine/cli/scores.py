@@ -13,6 +13,8 @@ from engine.cli.text import short, visible
 if TYPE_CHECKING:
     from engine.evals.results import CaseResult, Evaluation
 
+_CENT = Decimal("0.01")
+
 
 class Progress:
     """How many of the runs have ended."""
@@ -99,4 +101,7 @@ def _name(one: "CaseResult") -> str:
 
 
 def _usd(cost: Decimal | None) -> str:
-    return "unknown" if cost is None else f"{cost:.4f} USD"
+    """The cost in words; a small one is shown as small, and not as nothing."""
+    if cost is None:
+        return "unknown"
+    return f"{cost:.3g} USD" if 0 < cost < _CENT else f"{cost:.2f} USD"

@@ -18,13 +18,14 @@ from junitparser import JUnitXml
 from engine import ScriptedModel, Workflow
 from engine.cli import main
 from tests.cli.test_command import as_json, refunds_made, waystation
-from tests.evals.bench import PAYS, TOOLS, YES
+from tests.evals.bench import PAYS, TOOLS, YES, Priced
 from tests.house.test_house import ROOT
 
 REFUNDS = str(files("workflows.refunds").joinpath("cases.yaml"))
 HOSTILE = "\x1b[2J\u202e\x00\ufffe<b>&]]>[bold]"
 WORKFLOWS = [
     Workflow(name="shop", instructions="Help.", tools=TOOLS, model=ScriptedModel(PAYS)),
+    Workflow(name="sold", instructions="Help.", tools=TOOLS, model=Priced(PAYS)),
     Workflow(name="odd", instructions="Help.", model=ScriptedModel([{"content": "\x1b[2J\ufffe"}])),
 ]
 APP = ("--app", "tests.evals.test_command:WORKFLOWS")
@@ -94,8 +95,18 @@ def test_it_prints_a_table_and_what_failed(command: Command) -> None:
     assert "1 of 2 runs passed (50.0%)" in done.stdout
     assert done.stderr == (
         "No OPENAI_API_KEY: the workflows' own models are in use.\n"
-        "waystation: 100.0% of the runs were to pass, and 50.0% did\n"
+        "waystation: 1 of 2 runs passed, and 100% of them were to\n"
     )
+
+
+def test_a_known_cost_is_shown_and_an_unknown_part_makes_the_whole_unknown(
+    command: Command,
+) -> None:
+    sold = GOOD | {"workflow": "sold"}
+    alone = command(*APP, "eval", write(sold))
+    assert re.search(r"3000 tokens, cost 0\.00\d+ USD, latency", alone.stdout)
+    both = command(*APP, "eval", write(sold, {"name": "other"}))
+    assert "3000 tokens, cost unknown, latency" in both.stdout
 
 
 @pytest.mark.parametrize(("least", "code"), [("0.5", 0), ("0.51", 1), ("0", 0), ("1", 1)])
