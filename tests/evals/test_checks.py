@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -296,6 +297,21 @@ async def test_an_unknown_price_is_within_no_limit(name: str | None) -> None:
     assert words == (
         "max_cost: expected at most 1000 USD, and the cost is unknown: no price is known"
     )
+
+
+class PartlyPriced(Priced):
+    """Only its first reply has a known price."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        reply = await super().complete(request)
+        return reply if len(request.messages) == 2 else replace(reply, model=None)
+
+
+async def test_a_cost_of_which_a_part_is_unknown_is_unknown() -> None:
+    result = await tried(case({}, YES), model=PartlyPriced(PAYS))
+    assert (result.tokens, result.cost) == (3000, None)
+    known = await tried(case(), model=PartlyPriced([OK]))
+    assert known.cost is not None
 
 
 class Mute:
