@@ -151,7 +151,8 @@ def test_runs_are_kept_only_where_the_command_line_says_so(command: Command) -> 
     file = write(GOOD)
     elsewhere = {"WAYSTATION_STORE": "sqlite:///real.db", "WAYSTATION_LOG": "real.jsonl"}
     assert command(*APP, "eval", file, **elsewhere).returncode == 0
-    assert sorted(path.name for path in Path().iterdir()) == ["cases.jsonl"]
+    assert [path.name for path in Path().glob("[!.]*")] == ["cases.jsonl"]
+    assert not Path(".waystation").exists()
     for words in (("--store", "sqlite:///kept.db", "eval", file), ("eval", file, "--store")):
         place = [*words, "sqlite:///kept.db"] if words[-1] == "--store" else words
         assert command(*APP, *place, **elsewhere).returncode == 0
