@@ -73,6 +73,8 @@ def _cost(events: Iterable[ev.Event]) -> Decimal | None:
     """The sum; a run without any reply of a model has no known cost."""
     kinds = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
     replies = [one for one in events if isinstance(one, kinds)]
-    costs = [cost_of(reply.model, reply.usage) for reply in replies]
+    # A reply whose tokens were not told has an unknown cost, too: none takes no tokens.
+    told = [reply for reply in replies if reply.usage.total_tokens]
+    costs = [cost_of(reply.model, reply.usage) for reply in told]
     known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal()) if known and len(known) == len(costs) else None
+    return sum(known, Decimal()) if known and len(known) == len(replies) else None

@@ -56,15 +56,17 @@ TOOLS = (look, pay, ship, ring, ask_person())
 
 
 class Priced(ScriptedModel):
-    """A scripted model whose replies each take 1000 tokens of that model."""
+    """A scripted model whose replies each take so many tokens of that model."""
 
-    def __init__(self, replies: Sequence[Any], model: str | None = "gpt-5-mini") -> None:
+    def __init__(
+        self, replies: Sequence[Any], model: str | None = "gpt-5-mini", tokens: int = 1000
+    ) -> None:
         super().__init__(replies)
-        self._name = model
+        self._name, self._tokens = model, tokens
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         reply = await super().complete(request)
-        usage = Usage(input_tokens=900, output_tokens=100)
+        usage = Usage(input_tokens=self._tokens)
         return replace(reply, model=self._name, usage=usage)
 
 

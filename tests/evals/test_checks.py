@@ -310,6 +310,8 @@ class PartlyPriced(Priced):
 async def test_a_cost_of_which_a_part_is_unknown_is_unknown() -> None:
     result = await tried(case({}, YES), model=PartlyPriced(PAYS))
     assert (result.tokens, result.cost) == (3000, None)
+    untold = await tried(case(), model=Priced([OK], tokens=0))
+    assert (untold.tokens, untold.cost) == (0, None)
     known = await tried(case(), model=PartlyPriced([OK]))
     assert known.cost is not None
 
