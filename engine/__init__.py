@@ -44,6 +44,10 @@ if TYPE_CHECKING:
         UnreadableRunError,
         UnverifiedRunError,
     )
+    from engine.evals.cases import Case, CaseVerdict, Expect, ExpectedAnswer, ExpectedCall
+    from engine.evals.evaluate import evaluate
+    from engine.evals.files import read_cases
+    from engine.evals.results import CaseResult, Evaluation
     from engine.models.openai import OpenAIModel
     from engine.models.scripted import ScriptedModel
     from engine.notifiers.command import CommandNotifier
@@ -62,6 +66,9 @@ __all__ = [
     "Approve",
     "Approvers",
     "BadInputError",
+    "Case",
+    "CaseResult",
+    "CaseVerdict",
     "Checkpoint",
     "CommandNotifier",
     "Comparison",
@@ -72,7 +79,11 @@ __all__ = [
     "Engine",
     "EngineError",
     "Escalation",
+    "Evaluation",
     "Examined",
+    "Expect",
+    "ExpectedAnswer",
+    "ExpectedCall",
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
@@ -109,9 +120,11 @@ __all__ = [
     "Workflow",
     "ask_person",
     "compare",
+    "evaluate",
     "events",
     "legal_triggers",
     "next_state",
+    "read_cases",
     "tool",
 ]
 
@@ -138,6 +151,10 @@ _HOMES = {
         " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
         " UnreadableRunError UnverifiedRunError"
     ),
+    "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",
+    "engine.evals.evaluate": "evaluate",
+    "engine.evals.files": "read_cases",
+    "engine.evals.results": "CaseResult Evaluation",
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",
     "engine.notifiers.command": "CommandNotifier",

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from engine.api.deciding import Deciding
@@ -97,6 +97,11 @@ class Engine(Deciding, Reckoning):
             if isinstance(self._store_wanted, str):
                 await store.close()
         self._opened, self._entered = None, False
+
+    @property
+    def workflows(self) -> Mapping[str, Workflow]:
+        """The workflows that it runs, by name."""
+        return MappingProxyType(self._workflows)
 
     async def start(
         self,

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ from engine.cli.text import visible
 
 if TYPE_CHECKING:
     from engine.api import Engine, LogTarget
+    from engine.core.workflow import Workflow
     from engine.ports import Logger, ModelClient, Store
 
 DEFAULT_STORE = "sqlite:///.waystation/runs.db"
@@ -58,6 +59,19 @@ class Settings:
     def creating(self, model: "ModelClient | None", view: "Logger | None") -> "Engine":
         """An engine for a new run."""
         return self._engine(self.store, model, self._log(view))
+
+    def trying(self, model: "ModelClient | None", workflows: "Sequence[Workflow]") -> "Engine":
+        """An engine for evaluations, with these workflows."""
+        from engine.api import Engine
+
+        return Engine(
+            store=self.store,
+            workflows=workflows,
+            model=model,
+            log=self._log(None),
+            approvers=self.approvers,
+            audit_key=self.audit_key,
+        )
 
     def _engine(self, store: str, model: "ModelClient | None", log: "list[LogTarget]") -> "Engine":
         from engine.api import Engine

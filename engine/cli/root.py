@@ -24,6 +24,7 @@ _HOMES = {
     "engine.cli.verdicts": ("abort", "answer", "approve", "deny", "revoke", "send"),
     "engine.cli.reviewing": ("review",),
     "engine.cli.auditing": ("audit",),
+    "engine.cli.evaluating": ("eval",),
     "engine.cli.rebuilding": ("rebuild",),
     "engine.cli.verifying": ("anchor", "seal", "verify"),
     "engine.cli.comparing": ("diff",),

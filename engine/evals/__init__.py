@@ -1,0 +1,1 @@
+"""Evaluations: cases, each a run of its own, and whether it went as it should."""
