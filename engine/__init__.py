@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.api.recordings import Recording, recordings
     from engine.core import events
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
     from engine.replay.compare import Comparison, compare
+    from engine.replay.divergence import Divergence
+    from engine.replay.live import rerun_live
+    from engine.replay.rerun import rerun
     from engine.replay.summary import Summary
     from engine.replay.totals import Statistics
     from engine.runtime.verify import Anchor, Examined
@@ -76,6 +80,7 @@ __all__ = [
     "CorruptRunError",
     "DefinitionError",
     "Deny",
+    "Divergence",
     "Engine",
     "EngineError",
     "Escalation",
@@ -99,6 +104,7 @@ __all__ = [
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
+    "Recording",
     "RefusedError",
     "Rule",
     "Run",
@@ -125,11 +131,15 @@ __all__ = [
     "legal_triggers",
     "next_state",
     "read_cases",
+    "recordings",
+    "rerun",
+    "rerun_live",
     "tool",
 ]
 
 _HOMES = {
     "engine.api": "Engine",
+    "engine.api.recordings": "Recording recordings",
     "engine.core": "events",
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
@@ -162,6 +172,9 @@ _HOMES = {
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.runtime.verify": "Anchor Examined",
     "engine.replay.compare": "Comparison compare",
+    "engine.replay.divergence": "Divergence",
+    "engine.replay.live": "rerun_live",
+    "engine.replay.rerun": "rerun",
     "engine.replay.summary": "Summary",
     "engine.replay.totals": "Statistics",
 }

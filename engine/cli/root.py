@@ -29,6 +29,7 @@ _HOMES = {
     "engine.cli.verifying": ("anchor", "seal", "verify"),
     "engine.cli.comparing": ("diff",),
     "engine.cli.statistics": ("stats",),
+    "engine.cli.rerunning": ("rerun",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -22,6 +22,7 @@ from tests.runtime.life_shop import GATED, KEY_TTL, REPEATABLE
 
 _ROWS = {(row.trigger, row.source): row.dest for row in TRANSITIONS}
 _LATE = {"tool_returned", "tool_failed", "tool_not_executed", "tool_interrupted"}
+_LATER = {"message_received", "sticky_rule_revoked"}
 _VERDICTS = {"approval_denied", "approval_answered", "approval_expired"}
 # The rarer things that are to come to pass, or else nothing is said of them.
 RARE = frozenset(
@@ -91,7 +92,7 @@ class Witness:
         assert entry.digest == self._digest, "the chain is broken"
         assert (entry.kind, self._state) in _ROWS, f"{entry.kind} in {self._state}"
         if self._state in ENDED:
-            late = _LATE if self._state is State.Aborted else {"message_received"}
+            late = _LATE if self._state is State.Aborted else _LATER
             assert entry.kind in late, f"{entry.kind} after the end"
         event, at = decode_event(entry.kind, entry.data), from_ticks(entry.at)
         self._judge(event, at)

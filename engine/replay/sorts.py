@@ -1,0 +1,62 @@
+"""Of which sort a recorded event is: who has brought it about."""
+
+from typing import Literal, assert_never
+
+from engine.core import events as ev
+from engine.core.run import Run
+
+# The engine decided it; a model, a tool or a notifier said it; a person did; it came to be known
+# of the code or of the journal itself, and is only given.
+Sort = Literal["decided", "model", "tool", "notifier", "person", "given"]
+
+_DECIDED = (
+    ev.ToolStarted
+    | ev.ApprovalRequested
+    | ev.ToolsSettled
+    | ev.ApprovalsSettled
+    | ev.ApprovalExpired
+    | ev.ApprovalReminded
+)
+_PERSON = (
+    ev.RunStarted
+    | ev.ApprovalGranted
+    | ev.ApprovalDenied
+    | ev.ApprovalAnswered
+    | ev.StickyRuleAdded
+    | ev.StickyRuleRevoked
+    | ev.MessageReceived
+)
+
+# Why a model's own reply ends a run: its words for that, or none for an error for good.
+_OF_A_MODEL = (None, "length", "content_filter")
+
+
+def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: PLR0911 # a case a sort
+    """The sort of an event that came upon `run`, which the fold has taken."""
+    if isinstance(event, _DECIDED):
+        return "decided"
+    if isinstance(event, _PERSON):
+        return "person"
+    match event:
+        case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() | ev.ModelFailed():
+            return "model"
+        case ev.ToolFailed():  # of a call that had not begun it is a refusal
+            return "tool" if run.call(event.call_id).status == "started" else "decided"
+        case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
+            return "tool"
+        case ev.ApprovalNotified() | ev.NotificationFailed():
+            return "notifier"
+        case ev.RunAborted():
+            if event.by is not None:
+                return "person"
+            return "model" if event.limit in _OF_A_MODEL else "decided"
+        case (
+            ev.WorkflowChanged()
+            | ev.RunForked()
+            | ev.ArgumentsLost()
+            | ev.DataErased()
+            | ev.ChainSealed()
+        ):
+            return "given"
+        case other:
+            assert_never(other)
