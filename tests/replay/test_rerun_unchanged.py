@@ -123,7 +123,7 @@ class Rerunning:
 
 @pytest.mark.parametrize(
     ("life", "examples"),
-    [(opened("rent", "wait"), 4), (opened("pay", "remember"), 4), (Life, 25), (LifeOnDisk, 4)],
+    [(opened("rent", "wait"), 4), (opened("pay", "remember"), 4), (Life, 16), (LifeOnDisk, 2)],
 )
 def test_whatever_a_live_engine_went_through_reruns_as_it_was(
     life: type[Life], examples: int
