@@ -4,11 +4,14 @@ A name is imported when it is first used, so that a command which only looks pay
 for little.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.api.replaying import logged_runs, replay
     from engine.core import events
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
@@ -44,11 +47,14 @@ if TYPE_CHECKING:
         UnreadableRunError,
         UnverifiedRunError,
     )
+    from engine.logs.reading import Tally
+    from engine.logs.runs import LoggedRun
     from engine.models.openai import OpenAIModel
     from engine.models.scripted import ScriptedModel
     from engine.notifiers.command import CommandNotifier
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
+    from engine.ports import Entry
     from engine.replay.compare import Comparison, compare
     from engine.replay.summary import Summary
     from engine.replay.totals import Statistics
@@ -71,11 +77,13 @@ __all__ = [
     "Deny",
     "Engine",
     "EngineError",
+    "Entry",
     "Escalation",
     "Examined",
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
+    "LoggedRun",
     "Message",
     "ModelClient",
     "ModelReply",
@@ -98,6 +106,7 @@ __all__ = [
     "Statistics",
     "StoreError",
     "Summary",
+    "Tally",
     "Tool",
     "ToolContext",
     "TransientModelError",
@@ -111,12 +120,15 @@ __all__ = [
     "compare",
     "events",
     "legal_triggers",
+    "logged_runs",
     "next_state",
+    "replay",
     "tool",
 ]
 
 _HOMES = {
     "engine.api": "Engine",
+    "engine.api.replaying": "logged_runs replay",
     "engine.core": "events",
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
@@ -138,12 +150,15 @@ _HOMES = {
         " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
         " UnreadableRunError UnverifiedRunError"
     ),
+    "engine.logs.reading": "Tally",
+    "engine.logs.runs": "LoggedRun",
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",
     "engine.notifiers.command": "CommandNotifier",
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.runtime.verify": "Anchor Examined",
+    "engine.ports": "Entry",
     "engine.replay.compare": "Comparison compare",
     "engine.replay.summary": "Summary",
     "engine.replay.totals": "Statistics",
@@ -160,3 +175,15 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+class _FrontDoor(ModuleType):
+    """This package, in which a public name is never the inner package of the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Bind the name; an import of `engine.replay` leaves `replay` what it is."""
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _FrontDoor

@@ -25,6 +25,8 @@ _HOMES = {
     "engine.cli.reviewing": ("review",),
     "engine.cli.auditing": ("audit",),
     "engine.cli.rebuilding": ("rebuild",),
+    "engine.cli.replaying": ("replay",),
+    "engine.cli.forking": ("fork",),
     "engine.cli.verifying": ("anchor", "seal", "verify"),
     "engine.cli.comparing": ("diff",),
     "engine.cli.statistics": ("stats",),
