@@ -4,12 +4,15 @@ A name is imported when it is first used, so that a command which only looks pay
 for little.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.api import Engine
     from engine.api.recordings import Recording, recordings
+    from engine.api.replaying import logged_runs, replay
     from engine.core import events
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
@@ -49,11 +52,14 @@ if TYPE_CHECKING:
     from engine.evals.evaluate import evaluate
     from engine.evals.files import read_cases
     from engine.evals.results import CaseResult, Evaluation
+    from engine.logs.reading import Tally
+    from engine.logs.runs import LoggedRun
     from engine.models.openai import OpenAIModel
     from engine.models.scripted import ScriptedModel
     from engine.notifiers.command import CommandNotifier
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
+    from engine.ports import Entry
     from engine.replay.compare import Comparison, compare
     from engine.replay.divergence import Divergence
     from engine.replay.live import rerun_live
@@ -83,6 +89,7 @@ __all__ = [
     "Divergence",
     "Engine",
     "EngineError",
+    "Entry",
     "Escalation",
     "Evaluation",
     "Examined",
@@ -92,6 +99,7 @@ __all__ = [
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
+    "LoggedRun",
     "Message",
     "ModelClient",
     "ModelReply",
@@ -115,6 +123,7 @@ __all__ = [
     "Statistics",
     "StoreError",
     "Summary",
+    "Tally",
     "Tool",
     "ToolContext",
     "TransientModelError",
@@ -129,17 +138,20 @@ __all__ = [
     "evaluate",
     "events",
     "legal_triggers",
+    "logged_runs",
     "next_state",
     "read_cases",
     "recordings",
     "rerun",
     "rerun_live",
+    "replay",
     "tool",
 ]
 
 _HOMES = {
     "engine.api": "Engine",
     "engine.api.recordings": "Recording recordings",
+    "engine.api.replaying": "logged_runs replay",
     "engine.core": "events",
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
@@ -165,12 +177,15 @@ _HOMES = {
     "engine.evals.evaluate": "evaluate",
     "engine.evals.files": "read_cases",
     "engine.evals.results": "CaseResult Evaluation",
+    "engine.logs.reading": "Tally",
+    "engine.logs.runs": "LoggedRun",
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",
     "engine.notifiers.command": "CommandNotifier",
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.runtime.verify": "Anchor Examined",
+    "engine.ports": "Entry",
     "engine.replay.compare": "Comparison compare",
     "engine.replay.divergence": "Divergence",
     "engine.replay.live": "rerun_live",
@@ -190,3 +205,15 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+class _FrontDoor(ModuleType):
+    """This package, in which a public name is never the inner package of the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Bind the name; an import of `engine.replay` leaves `replay` what it is."""
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _FrontDoor

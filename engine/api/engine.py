@@ -6,6 +6,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from engine.api.deciding import Deciding
+from engine.api.forking import Forking
 from engine.api.looking import Wanted, page_of, pending_in, records_in
 from engine.api.reckoning import Reckoning
 from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
@@ -33,7 +34,7 @@ from engine.runtime.verify import Anchor, Examined, anchors_of, examine
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Reckoning):
+class Engine(Deciding, Forking, Reckoning):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such

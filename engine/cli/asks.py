@@ -39,10 +39,10 @@ def print_pending(approvals: Sequence[PendingApproval], settings: Settings) -> N
 def described(asked: PendingApproval) -> Iterator[str]:
     """What is asked, with which arguments, why, and on whose terms; a line each."""
     yield _asks(asked)
-    yield from _arguments(asked.arguments)
+    yield from in_full(asked.arguments)
     if asked.original is not None:
         yield f"  changed by {visible(asked.edited_by or '')}; the model asked for:"
-        yield from _arguments(asked.original)
+        yield from in_full(asked.original)
     yield (
         f"  run {asked.run_id}, call {asked.call_id}, digest {asked.digest[:_DIGEST_SHOWN]},"
         f" asked {asked.requested_at:{_TIME}} UTC"
@@ -81,7 +81,8 @@ def _terms(asked: PendingApproval) -> Iterator[str]:
         yield f"  {when} {asked.expires_at:{_TIME}} UTC; then {visible(words)}"
 
 
-def _arguments(arguments: Arguments) -> Iterator[str]:
+def in_full(arguments: Arguments) -> Iterator[str]:
+    """The arguments, a line each, every one in full."""
     for name, value in sorted(arguments.items()):
         plain = name.isascii() and name.isidentifier()
         yield f"    {name if plain else value_in_full(name)}: {value_in_full(value)}"

@@ -34,7 +34,7 @@ async def edited(
     """The arguments that wait, with what a person changed of them; None where nothing is."""
     if not sets:
         return None
-    changes = dict(_set(text) for text in sets)
+    changes = dict(assigned(text, "--set") for text in sets)
     run = await engine.run(run_id)
     meant = [one for one in run.approvals if _is_meant(wanted, one.approval_id, one.call_id)]
     if len(meant) == 1:
@@ -62,20 +62,21 @@ def _is_meant(wanted: Mapping[str, Any], approval_id: str, call_id: str) -> bool
     return wanted["call_id"] in (None, call_id) and wanted["approval_id"] in (None, approval_id)
 
 
-def _set(text: str) -> tuple[str, Any]:
+def assigned(text: str, option: str) -> tuple[str, Any]:
+    """The name and the value of NAME=JSON; UsageError, naming the option, for anything else."""
     from engine.core.canonical import parse_object
 
     name, equals, value = text.partition("=")
     try:
         (read_value,) = parse_object(f'{{"value": {value}}}').values()
     except ValueError as error:
-        raise _no_assignment(text) from error
+        raise _no_assignment(text, option) from error
     if not equals:
-        raise _no_assignment(text)
+        raise _no_assignment(text, option)
     return name, read_value
 
 
-def _no_assignment(text: str) -> click.UsageError:
+def _no_assignment(text: str, option: str) -> click.UsageError:
     name = text.partition("=")[0]
     right = f"""{name}=20, or {name}='"a text"'"""
-    return click.UsageError(f"--set: {text!r} is not NAME=JSON; right would be {right}")
+    return click.UsageError(f"{option}: {text!r} is not NAME=JSON; right would be {right}")

@@ -26,6 +26,8 @@ _HOMES = {
     "engine.cli.auditing": ("audit",),
     "engine.cli.evaluating": ("eval",),
     "engine.cli.rebuilding": ("rebuild",),
+    "engine.cli.replaying": ("replay",),
+    "engine.cli.forking": ("fork",),
     "engine.cli.verifying": ("anchor", "seal", "verify"),
     "engine.cli.comparing": ("diff",),
     "engine.cli.statistics": ("stats",),

@@ -3,6 +3,8 @@
 import re
 from typing import assert_never
 
+from pydantic import BaseModel
+
 from engine.core import events as ev
 from engine.core.approvers import ANYBODY, Authority, named
 from engine.core.clean import clean_text
@@ -41,7 +43,7 @@ def accept(  # noqa: PLR0911 # a command a case
     What cannot be judged without its workflow is refused where that is None. Raises
     BadInputError or RefusedError, and then nothing has changed.
     """
-    _require_text(command)
+    require_text(command)
     if isinstance(command, Start):
         return _start(run, workflow, command)
     if run is None:
@@ -96,10 +98,7 @@ def _start(run: Run | None, workflow: Workflow | None, command: Start) -> Events
         raise BadInputError("say which workflow is to be started")
     if run is not None:
         raise RunExistsError(f"there is a run {run.id} already; it is {run.state}")
-    if not _RUN_ID.fullmatch(command.run_id):
-        raise BadInputError(
-            f"{command.run_id!r} is no run id: 1 to 100 letters, digits, _, ., : or -"
-        )
+    require_run_id(command.run_id)
     if not command.message.strip():
         raise BadInputError("the message is empty; say what the run is about")
     if command.customer is not None and not command.customer.strip():
@@ -131,7 +130,14 @@ def _abort(run: Run, command: Abort) -> Events:
     return (ev.RunAborted(reason=f"aborted by {by}: {reason}", by=by, found=found_so_far(run)),)
 
 
-def _require_text(command: Command) -> None:
+def require_run_id(run_id: str) -> None:
+    """Nothing; BadInputError where that is no name for a run."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise BadInputError(f"{run_id!r} is no run id: 1 to 100 letters, digits, _, ., : or -")
+
+
+def require_text(command: BaseModel) -> None:
+    """Nothing; BadInputError where something that was said is no text that any file can hold."""
     for name, value in command:
         if isinstance(value, str) and clean_text(value) != value:
             raise BadInputError(f"{name} holds bytes that are no text")

@@ -1,5 +1,6 @@
 """What people ask of a run."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -106,6 +107,21 @@ class Seal(_Asked):
     """Accept what was written without an audit key, and go on under one."""
 
     by: str
+
+
+class Fork(_Asked):
+    """Copy a run up to its event `at` into a new one, `run_id`, and change at most one thing.
+
+    `message` is the customer's next, `instructions` stand in the place of those that it
+    began with, `arguments` are what a call of the open turn, by its id, is asked to run with.
+    """
+
+    run_id: str
+    at: int
+    message: str | None = None
+    instructions: str | None = None
+    arguments: Mapping[str, Arguments] | None = None
+    by: str | None = None
 
 
 VerdictCommand = Approve | Deny | Answer

@@ -12,6 +12,7 @@ from engine.journal.lines import Line
 from engine.journal.walk import Step, require_chained, walk
 from engine.logs.reading import Damaged, Tally, read_lines
 from engine.logs.sorting import Sorted
+from engine.ports import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,21 @@ class LoggedRun:
     lines: tuple[Line, ...]
     fault: str | None = None
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Its journal as it was logged, not verified yet."""
+        return tuple(line.entry for line in self.lines)
+
     def steps(self, keys: AuditKeys = PLAIN) -> Iterator[Step]:
-        """The run step by step, each verified; raises UnreadableRunError where it is not whole."""
-        if self.fault:
-            raise CorruptRunError(f"run {self.run_id}: {self.fault}")
-        entries = (line.entry for line in self.lines)
-        for line, step in zip(self.lines, walk(entries, self.run_id, keys), strict=True):
+        """The run step by step, each verified; raises UnreadableRunError where it is not whole.
+
+        What stands before the first thing that does not hold is given first.
+        """
+        for line, step in zip(self.lines, walk(self.entries, self.run_id, keys), strict=True):
             line.require_told_of(step)
             yield step
+        if self.fault:
+            raise CorruptRunError(f"run {self.run_id}: {self.fault}")
 
     def journal(self, keys: AuditKeys = PLAIN) -> tuple[Recorded, ...]:
         """The run's events, verified; raises as `steps`."""

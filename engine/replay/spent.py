@@ -33,6 +33,15 @@ class Models:
         """Each model, in the order of their first replies."""
         return tuple(self._used.values())
 
+    def cost(self) -> Decimal | None:
+        """What the replies cost, in USD; None where that of any of them is unknown."""
+        total = Decimal()
+        for one in self._used.values():
+            if one.cost is None:
+                return None
+            total += one.cost
+        return total
+
     def _reply(self, model: str | None, usage: Usage) -> None:
         so_far = self._used.get(model)
         cost = _price(model, usage)  # reply by reply: a long prompt may have another price

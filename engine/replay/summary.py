@@ -122,7 +122,7 @@ class _Counted:
             model_failures=self.models.failures,
             model_retries=self.models.retries,
             usage=sum((one.usage for one in models), Usage()),
-            cost=_total(models) if models or not self.models.failures else None,
+            cost=self.models.cost() if models or not self.models.failures else None,
             models=models,
             tools=self.calls.used(run),
             approvals=self.approvals.used(),
@@ -130,12 +130,3 @@ class _Counted:
             answer=run.answer,
             reason=run.reason,
         )
-
-
-def _total(models: tuple[ModelUse, ...]) -> Decimal | None:
-    total = Decimal()
-    for one in models:
-        if one.cost is None:
-            return None
-        total += one.cost
-    return total

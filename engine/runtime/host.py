@@ -10,6 +10,7 @@ from engine.core.accept import accept
 from engine.core.approvers import Authority
 from engine.core.commands import Abort, Command, Seal, Start
 from engine.core.deadlines import overdue
+from engine.core.events import Recorded
 from engine.core.ready import ready_at
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, Workflow
@@ -25,6 +26,7 @@ from engine.errors import (
 )
 from engine.ports import Clock, Head, Lease, Store, Transactional
 from engine.runtime.acting import require_no_tool
+from engine.runtime.adopt import adopt, born
 from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.drive import Driver
@@ -71,6 +73,20 @@ class Host:
         lease = self._leases.first()
         async with self._lock(command.run_id), self._leases.kept(command.run_id, lease):
             draft = await self._begin(workflow, command, lease)
+            await self._drive_patiently(draft)
+        return await self._unless_moved(draft)
+
+    async def adopt(self, journal: Sequence[Recorded], *, detach: bool) -> Run:
+        """A new run with that journal, durable, and then driven on unless it is left alone."""
+        start, lease = born(journal), Lease()
+        self.driver(start.workflow)  # what could not be driven on is not taken
+        if detach:
+            draft = await adopt(self.store, self._telemetry, self.keys, journal, lease)
+            await settle_log(draft, self.store, self._telemetry)
+            return draft.live
+        lease = self._leases.first()
+        async with self._lock(start.run_id), self._leases.kept(start.run_id, lease):
+            draft = await adopt(self.store, self._telemetry, self.keys, journal, lease)
             await self._drive_patiently(draft)
         return await self._unless_moved(draft)
 

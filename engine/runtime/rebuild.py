@@ -6,10 +6,8 @@ from datetime import datetime
 
 from engine.codec.chain import AuditKeys
 from engine.core import events as ev
-from engine.core.run import Run
-from engine.core.secrecy import MASK
-from engine.core.states import ENDED
 from engine.errors import ConflictError
+from engine.journal.lacking import lacking
 from engine.journal.walk import Step
 from engine.ports import Append, Store
 from engine.runtime.draft import Draft
@@ -30,7 +28,7 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
     if await _is_there(store, draft):
         return draft
     covered = [one for one in entries if one.cover]
-    if covered and (calls := _lacking(draft.live)):
+    if covered and (calls := lacking(draft.live)):
         draft.record((ev.ArgumentsLost(calls=calls),), now)
     whole = (*entries, *draft.staged)
     logged = len(entries)
@@ -47,15 +45,3 @@ async def _is_there(store: Store, draft: Draft) -> bool:
     if len(there) >= run.seq and there[run.seq - 1].digest == draft.digest:
         return True
     raise ConflictError(f"run {run.id} is in the store already, with another journal")
-
-
-def _lacking(run: Run) -> tuple[str, ...]:
-    """The open calls of which something that they were to run with is masked."""
-    if run.state in ENDED:
-        return ()
-    asked = {call.id: call.function.arguments for call in run.messages[-1].tool_calls}
-    return tuple(
-        call.id
-        for call in run.calls
-        if call.status != "settled" and MASK in f"{asked.get(call.id)}{call.arguments}{call.edited}"
-    )
