@@ -33,7 +33,8 @@ def verify(settings: Settings, file: Path | None) -> int:
     anchors = list(_read(file)) if file else []
     found = ask(settings, lambda engine: engine.examine(anchors))
     if settings.json:
-        print_json({"damaged": found.damaged, "keyed": dict(found.keyed), "plain": found.plain})
+        figures = {"keyed": dict(found.keyed), "plain": found.plain, "archived": found.archived}
+        print_json({"damaged": found.damaged, **figures})
     else:
         _print(found)
         if anchors:
@@ -53,6 +54,8 @@ def _print(found: "Examined") -> None:
         click.echo("Every run holds together.")
     for key, count in sorted(found.keyed.items()):
         click.echo(f"Under the audit key {key}: {count} runs. Without it nobody can forge them.")
+    if found.archived:
+        click.echo(f"Archived: {found.archived} runs. Their files were read, too.")
     if found.plain:
         click.echo(f"Under no audit key: {found.plain} runs. Their chain finds accidents only.")
 
