@@ -206,7 +206,7 @@ class Store(Protocol):
     async def tidy(self) -> bool:
         """Whether its files hold no trace of what was removed, and have given free room back.
 
-        False where somebody else was reading just then.
+        False where that could not be done now, as somebody else was reading them.
         """
         ...
 

@@ -53,7 +53,7 @@ def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
         click.echo(f"{tally.foreign} lines of other programs were passed over.")
     for one in whole:
         if one.masked:
-            words = f"run {one.run_id}: {one.masked} of its events are masked in the log"
+            words = f"run {one.run_id}: {one.masked} of its events are masked or erased in the log"
             calls = f"; in doubt, as arguments are missing: {', '.join(one.lost)}"
             click.echo(visible(words + (calls if one.lost else "")))
     for bad in tally.damaged:

@@ -197,7 +197,10 @@ async def _move_out(keeper: Keeper, file: Path, done: Archiving) -> None:
             await asyncio.gather(*(_remove(keeper, file, one, done) for one in some))
             some.clear()
     await asyncio.gather(*(_remove(keeper, file, one, done) for one in some))
-    done.files.append(str(file))
+    if [row async for row in keeper.rows(str(file))]:
+        done.files.append(str(file))
+    else:
+        os.unlink(file)  # noqa: PTH108 # no run is in it that the store has not
     os.unlink(marker_of(file))  # noqa: PTH108 # named in tests
     sync_folder(file.parent)
 

@@ -80,11 +80,20 @@ def replace_entries(connection: apsw.Connection, addition: Append, sql: Queries)
 
 
 def tidy(connection: apsw.Connection) -> bool:
-    """Give free pages back, and empty the write-ahead log; False where somebody is reading it.
+    """Give free pages back, and empty the write-ahead log; False where it could not be done.
 
     A file of an older version is written anew, once: it may hold traces on pages that it
     did not overwrite, and could give none back.
     """
+    try:
+        _give_back(connection)
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (1,)
+    except (apsw.BusyError, apsw.LockedError, apsw.FullError):
+        return False
+    return not busy
+
+
+def _give_back(connection: apsw.Connection) -> None:
     if connection.pragma("auto_vacuum") != _INCREMENTAL:
         connection.pragma("auto_vacuum", _INCREMENTAL)
         connection.execute("VACUUM")
@@ -92,5 +101,3 @@ def tidy(connection: apsw.Connection) -> bool:
         connection.execute(f"PRAGMA incremental_vacuum({_FEW})").fetchall()
         if int(connection.pragma("freelist_count")) >= free:
             break
-    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (1,)
-    return not busy
