@@ -29,6 +29,10 @@ class UnknownRunError(BadInputError):
     """There is no run of that id."""
 
 
+class ArchivedRunError(UnknownRunError):
+    """The run was moved from the store into an archive."""
+
+
 class UnknownCallError(BadInputError):
     """The run waits for no verdict on that call."""
 

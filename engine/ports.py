@@ -1,6 +1,6 @@
 """The outside, as a few small protocols, and the rows that a store keeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Append",
+    "Archived",
     "Checkable",
     "Clock",
     "Closeable",
@@ -83,12 +84,34 @@ class Append:
     """What one commit adds to a run: the entries after `expected`, and the row as it then is.
 
     The lease in `head` is the one that the writer knows; it becomes the row's own
-    only with the run's first entries.
+    only with the run's first entries. `replaced` are older entries, each the same event under
+    the same digest, of which less is left; these alone may change what was written once.
     """
 
     expected: int
     entries: tuple[Entry, ...]
     head: Head
+    replaced: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What is left of a run that was moved to the file `place`: its newest seq and digest then.
+
+    `at` is when it was moved, in microseconds since 1970 UTC.
+    """
+
+    run_id: str
+    workflow: str
+    state: str
+    seq: int
+    digest: bytes
+    at: int
+    place: str
+
+    def is_in(self, entries: Iterable[Entry]) -> bool:
+        """Whether the event that was its newest one is among these."""
+        return any((one.seq, one.digest) == (self.seq, self.digest) for one in entries)
 
 
 class Store(Protocol):
@@ -101,7 +124,9 @@ class Store(Protocol):
         """Nothing, once it is durable.
 
         Raises ConflictError, and changes nothing, where the run's newest seq is not
-        `addition.expected` (0: there is no such run), or its epoch is another.
+        `addition.expected` (0: there is no such run), or its epoch is another; and where an
+        entry to replace is not there. A run that was archived can only be put back whole:
+        with the event that was its newest one.
         """
         ...
 
@@ -155,6 +180,34 @@ class Store(Protocol):
 
     async def mark_logged(self, run_id: str, seq: int) -> None:
         """Nothing; remembers that the run was logged up to `seq`."""
+        ...
+
+    async def archive(self, row: Archived) -> None:
+        """Nothing, once the run is gone and `row` is what is left of it, durably.
+
+        Raises ConflictError, and changes nothing, where its newest event is another.
+        """
+        ...
+
+    async def rearchive(self, seen: Archived, row: Archived) -> None:
+        """Nothing, once `row` has taken the place of `seen`; ConflictError where that changed."""
+        ...
+
+    async def archived(self, run_id: str) -> Archived | None:
+        """What is left of the run, if it was archived."""
+        ...
+
+    async def archives(
+        self, *, limit: int, after: Archived | None = None, place: str | None = None
+    ) -> Sequence[Archived]:
+        """At most `limit` rows of archived runs, by place and run; those in `place`, if given."""
+        ...
+
+    async def tidy(self) -> bool:
+        """Whether its files hold no trace of what was removed, and have given free room back.
+
+        False where that could not be done now, as somebody else was reading them.
+        """
         ...
 
     async def close(self) -> None:

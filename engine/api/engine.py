@@ -7,6 +7,7 @@ from typing import Self
 
 from engine.api.deciding import Deciding
 from engine.api.forking import Forking
+from engine.api.keeping import Keeping
 from engine.api.looking import Wanted, page_of, pending_in, records_in
 from engine.api.reckoning import Reckoning
 from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
@@ -22,19 +23,20 @@ from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     EngineError,
-    UnknownRunError,
     UnknownWorkflowError,
 )
+from engine.keeping.check import examine_archives
+from engine.keeping.keeper import Keeper
 from engine.ports import Clock, Closeable, Store
 from engine.runtime.clock import SystemClock
 from engine.runtime.host import Host
-from engine.runtime.load import load_unsealed
+from engine.runtime.load import load_unsealed, unknown
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.verify import Anchor, Examined, anchors_of, examine
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Forking, Reckoning):
+class Engine(Deciding, Forking, Reckoning, Keeping):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -163,7 +165,7 @@ class Engine(Deciding, Forking, Reckoning):
         """
         _, events = await load_unsealed(self._host.store, run_id, self._keys)
         if not events:
-            raise UnknownRunError(f"there is no run {run_id!r} in this store")
+            raise await unknown(self._host.store, run_id)
         return events
 
     async def runs(
@@ -225,7 +227,9 @@ class Engine(Deciding, Forking, Reckoning):
         by_run: dict[str, list[Anchor]] = {}
         for one in anchors:
             by_run.setdefault(one.run_id, []).append(one)
-        return await examine(self._host.store, self._keys, by_run)
+        found = await examine(self._host.store, self._keys, by_run)
+        await examine_archives(self._keeper, found, by_run)
+        return found
 
     async def anchors(self, damaged: list[str] | None = None) -> AsyncIterator[Anchor]:
         """The newest event of every run that holds together, to be kept elsewhere.
@@ -251,6 +255,15 @@ class Engine(Deciding, Forking, Reckoning):
         command = Start(run_id=name, message=message, by=by, customer=customer)
         accept(None, self._workflows[workflow], command)
         return command
+
+    @property
+    def _logs(self) -> tuple[Path, ...]:
+        return tuple(Path(one) for one in self._log_wanted if isinstance(one, str | Path))
+
+    @property
+    def _keeper(self) -> Keeper:
+        store, telemetry = self._host.store, self._host.telemetry
+        return Keeper(store, telemetry, self._clock, self._keys)
 
     @property
     def _host(self) -> Host:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("message")
 @click.option("--run-id", help="A name for the run. [a random one]")
 @click.option("--by", default=login, help="Whose run it is. [the login name]")
+@click.option("--customer", metavar="KEY", help="Whom it is about; see `forget`.")
 @click.option("--detach", is_flag=True, help="Only store the run; a worker drives it.")
 @model_option
 def start(  # noqa: PLR0913 # what there is to say about a start
@@ -32,6 +33,7 @@ def start(  # noqa: PLR0913 # what there is to say about a start
     message: str,
     run_id: str | None,
     by: str,
+    customer: str | None,
     detach: bool,
     model: str | None,
 ) -> int:
@@ -39,7 +41,7 @@ def start(  # noqa: PLR0913 # what there is to say about a start
 
     def begin(engine: "Engine") -> "Awaitable[Run]":
         return (engine.submit if detach else engine.start)(
-            workflow, message, run_id=run_id, by=by or None
+            workflow, message, run_id=run_id, by=by or None, customer=customer
         )
 
     return drive(settings, settings.creating, model, begin)

@@ -73,6 +73,19 @@ class Settings:
             audit_key=self.audit_key,
         )
 
+    def keeping(self, logs: Sequence[Path] = ()) -> "Engine":
+        """An engine that looks after ended runs, and needs none of their workflows.
+
+        Where no log is beside the store, the first of `logs` is the one that is written.
+        """
+        from engine.api import Engine
+
+        store = self._existing_store()
+        log = self._log(None) if store != MEMORY else []
+        if logs and self.log is None and not any(Path(str(one)).exists() for one in log):
+            log = [logs[0]]
+        return Engine(store=store, log=log, audit_key=self.audit_key)
+
     def _engine(self, store: str, model: "ModelClient | None", log: "list[LogTarget]") -> "Engine":
         from engine.api import Engine
         from engine.cli.app import load_workflows
@@ -119,7 +132,17 @@ class Settings:
         return f"waystation {command}{''.join(words)}"
 
 
-def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
+_several_logs = click.option(
+    "--log",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Another log file to rewrite, such as a rotated one; may be said several times.",
+)
+
+
+def common_options(
+    *, environment: bool, several_logs: bool = False
+) -> Callable[[_Command], _Command]:
     """The options of the whole command (those with an `environment`), or of one subcommand."""
 
     def variable(name: str) -> str | None:
@@ -143,7 +166,9 @@ def common_options(*, environment: bool) -> Callable[[_Command], _Command]:
                 envvar=variable("AUDIT_KEY_FILE"),
                 help="The audit keys, as ID:SECRET, one a line. [WAYSTATION_AUDIT_KEY, or none]",
             ),
-            click.option(
+            _several_logs
+            if several_logs
+            else click.option(
                 "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"
             ),
             click.option(

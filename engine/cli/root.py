@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 
 
 _HOMES = {
+    "engine.cli.archiving": ("archive", "forget"),
     "engine.cli.driving": ("resume", "start", "worker"),
     "engine.cli.keeping": ("backup", "doctor"),
     "engine.cli.looking": ("approvals", "diagram", "list", "log", "show"),
@@ -60,8 +61,13 @@ def cli(context: click.Context, /, **told: Any) -> None:  # noqa: ANN401 # click
     context.obj = merge(None, told)
 
 
-def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
-    """A subcommand with the common options, given its Settings first."""
+def command(
+    name: str, *, several_logs: bool = False
+) -> Callable[[Callable[..., int | None]], click.Command]:
+    """A subcommand with the common options, given its Settings first.
+
+    With `several_logs` its own --log are `logs`, besides the one that the whole command has.
+    """
 
     def make(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
@@ -70,10 +76,14 @@ def command(name: str) -> Callable[[Callable[..., int | None]], click.Command]:
                 name: told.pop(name)
                 for name in ("store", "log", "app", "approvers", "audit_key_file", "as_json")
             }
+            if several_logs:
+                told["logs"] = common.pop("log")
             outer = click.get_current_context().find_object(Settings)
             return function(merge(outer, common), **told)
 
-        return cli.command(name)(common_options(environment=False)(called))
+        return cli.command(name)(
+            common_options(environment=False, several_logs=several_logs)(called)
+        )
 
     return make
 

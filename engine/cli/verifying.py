@@ -56,6 +56,8 @@ def _print(found: "Examined") -> None:
         click.echo(
             f"Under the audit key {key}: {counted(count, 'run')}. Without it nobody can forge them."
         )
+    if found.archived:
+        click.echo(f"Archived: {counted(found.archived, 'run')}. Their files were read, too.")
     if found.plain:
         click.echo(
             f"Under no audit key: {counted(found.plain, 'run')}. Their chain finds accidents only."

@@ -90,6 +90,9 @@ def _send(run: Run, command: Send) -> Events:
         raise BadInputError("the message is empty")
     if run.state is State.Aborted:
         raise RefusedError(f"run {run.id} was aborted and hears nothing any more; start another")
+    if run.erased:
+        words = "what was said in it was erased, as was asked for; start another"
+        raise RefusedError(f"run {run.id} hears nothing any more: {words}")
     return (ev.MessageReceived(message=command.message, by=command.by),)
 
 

@@ -14,7 +14,9 @@ def of_the_journal(run: Run, event: ev.JournalEvent) -> Changes:
             return _off_another(run, event)
         case ev.ArgumentsLost():
             return _lost(run, event)
-        case ev.DataErased() | ev.ChainSealed():
+        case ev.DataErased():
+            return {"erased": True}
+        case ev.ChainSealed():
             return {}
         case other:
             assert_never(other)

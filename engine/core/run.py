@@ -191,7 +191,8 @@ class Run(Checkpoint):
     `inbox` are messages that came in the midst of a turn; the model sees them at its next.
 
     `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
-    are the digests of the workflow that it runs under.
+    are the digests of the workflow that it runs under. `erased` where what was said in it is
+    gone, as was asked for.
     """
 
     messages: tuple[Message, ...] = ()
@@ -200,6 +201,7 @@ class Run(Checkpoint):
     verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     tools: Mapping[str, str] = {}
+    erased: bool = False
 
     def call(self, call_id: str) -> Call:
         """The call of the current turn with that id; KeyError if there is none."""

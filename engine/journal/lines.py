@@ -116,6 +116,11 @@ def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
     }
 
 
+def raw_line(line: Line, keys: AuditKeys) -> bytes:
+    """The line as it stands in a log file."""
+    return orjson.dumps({**fields_of(line, keys), "event": EVENT}) + b"\n"
+
+
 def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"

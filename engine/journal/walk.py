@@ -11,6 +11,8 @@ from engine.core.run import Run
 from engine.errors import CorruptRunError, EngineError, RunTooNewError, UnverifiedRunError
 from engine.ports import Entry
 
+_SEALED = "chain_sealed"  # with it a run comes under a key
+
 
 class Step(NamedTuple):
     """One entry that holds, the event that it is, and the run before and after it."""
@@ -61,6 +63,9 @@ def _require_next(place: int, entry: Entry, key: str) -> None:
         raise CorruptRunError(f"seq {place} is missing")
     if key and not entry.key:
         raise CorruptRunError("it is under no audit key, though what stands before it is")
+    if entry.key and not key and place > 1 and entry.kind != _SEALED:
+        # Else a cover under no key could stand in for any event at the beginning.
+        raise CorruptRunError("it is under an audit key, though what stands before it is not")
 
 
 def _taken(run: Run | None, entry: Entry, run_id: str) -> Step:

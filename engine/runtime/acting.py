@@ -26,6 +26,11 @@ def acting(tool: str) -> Iterator[None]:
 
 def require_no_tool(command: Command) -> None:
     """Nothing; NotAllowedError where a tool means to decide."""
-    tool = _TOOL.get()
-    if tool and not isinstance(command, Abort | Send):
-        raise NotAllowedError(f"the tool {tool} may not decide for a person")
+    if not isinstance(command, Abort | Send):
+        require_person("decide for a person")
+
+
+def require_person(deed: str) -> None:
+    """Nothing; NotAllowedError where a tool means to do it."""
+    if tool := _TOOL.get():
+        raise NotAllowedError(f"the tool {tool} may not {deed}")

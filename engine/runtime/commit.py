@@ -41,6 +41,7 @@ async def commit_with(
 
 def _kept(draft: Draft, telemetry: Telemetry) -> None:
     draft.staged.clear()
+    draft.replaced = ()
     draft.outcomes.clear()
     telemetry.tell(draft.lines)
 

@@ -23,7 +23,8 @@ class Draft:
     """A run being moved on, under the lease that the store knows.
 
     `lines` are the transitions that the log has not been told yet; the newest
-    `len(staged)` of them are not durable yet either. `outcomes` are those of the
+    `len(staged)` of them are not durable yet either. `replaced` are older entries of which the
+    next commit leaves less. `outcomes` are those of the
     staged events that tell what happened outside, with how many messages there were then.
     """
 
@@ -34,6 +35,7 @@ class Draft:
     secrecy: Secrecy = field(default_factory=Secrecy)
     lease: Lease = field(default_factory=Lease)
     staged: list[Entry] = field(default_factory=list)
+    replaced: tuple[Entry, ...] = ()
     lines: list[Line] = field(default_factory=list)
     outcomes: list[tuple[Event, int]] = field(default_factory=list)
 
@@ -91,7 +93,8 @@ class Draft:
             ready_at=None if ready is None else ticks(ready),
             lease=self.lease,
         )
-        return Append(expected=run.seq - len(self.staged), entries=tuple(self.staged), head=head)
+        expected = run.seq - len(self.staged)
+        return Append(expected, tuple(self.staged), head, self.replaced)
 
     def follow(self, step: Step) -> None:
         """Move the run on by one journalled step."""

@@ -21,7 +21,7 @@ from engine.errors import (
     DefinitionError,
     NotAllowedError,
     RunBusy,
-    UnknownRunError,
+    RunExistsError,
     UnknownWorkflowError,
 )
 from engine.ports import Clock, Head, Lease, Store, Transactional
@@ -31,7 +31,7 @@ from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.drive import Driver
 from engine.runtime.lease import Leases
-from engine.runtime.load import load, load_unsealed
+from engine.runtime.load import load, load_unsealed, unknown
 from engine.runtime.telemetry import Telemetry
 
 
@@ -53,7 +53,7 @@ class Host:
         `authority` says, each time that somebody decides, who may.
         """
         self.store, self.clock, self.keys = store, clock, keys
-        self._telemetry, self._workflows, self._model = telemetry, workflows, model
+        self.telemetry, self._workflows, self._model = telemetry, workflows, model
         self._authority = authority
         self._leases = Leases(store, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -65,7 +65,7 @@ class Host:
     async def submit(self, workflow: str, command: Start) -> Draft:
         """A new run, durable, which nobody drives yet."""
         draft = await self._begin(workflow, command, Lease())
-        await settle_log(draft, self.store, self._telemetry)
+        await settle_log(draft, self.store, self.telemetry)
         return draft
 
     async def start(self, workflow: str, command: Start) -> Run:
@@ -81,12 +81,12 @@ class Host:
         start, lease = born(journal), Lease()
         self.driver(start.workflow)  # what could not be driven on is not taken
         if detach:
-            draft = await adopt(self.store, self._telemetry, self.keys, journal, lease)
-            await settle_log(draft, self.store, self._telemetry)
+            draft = await adopt(self.store, self.telemetry, self.keys, journal, lease)
+            await settle_log(draft, self.store, self.telemetry)
             return draft.live
         lease = self._leases.first()
         async with self._lock(start.run_id), self._leases.kept(start.run_id, lease):
-            draft = await adopt(self.store, self._telemetry, self.keys, journal, lease)
+            draft = await adopt(self.store, self.telemetry, self.keys, journal, lease)
             await self._drive_patiently(draft)
         return await self._unless_moved(draft)
 
@@ -123,7 +123,7 @@ class Host:
 
     async def settle(self, run_id: str) -> None:
         """Nothing; writes the lines that the log is still owed of a run."""
-        await settle_log(await self.load(run_id), self.store, self._telemetry)
+        await settle_log(await self.load(run_id), self.store, self.telemetry)
 
     async def seal(self, run_id: str, command: Seal) -> bool:
         """Whether what a run has without an audit key was put under the newest one.
@@ -136,13 +136,13 @@ class Host:
         while True:
             draft, _ = await load_unsealed(self.store, run_id, self.keys)
             if draft.run is None:
-                raise UnknownRunError(f"there is no run {run_id!r} in this store")
+                raise await unknown(self.store, run_id)
             if draft.key:
                 return False
             events = accept(draft.run, None, command, self._authority())
             draft.record(events, self.clock.now())
             try:
-                await settle_log(draft, self.store, self._telemetry)
+                await settle_log(draft, self.store, self.telemetry)
             except ConflictError:
                 continue
             return True
@@ -151,7 +151,7 @@ class Host:
         """The run as it is stored; UnknownRunError, UnreadableRunError."""
         draft = await load(self.store, run_id, self.keys)
         if draft.run is None:
-            raise UnknownRunError(f"there is no run {run_id!r} in this store")
+            raise await unknown(self.store, run_id)
         return draft
 
     def is_free(self, head: Head) -> bool:
@@ -162,7 +162,7 @@ class Host:
         """What moves the runs of that workflow until `stopping`; see `workflow` and `model_of`."""
         workflow = self.workflow(name)
         model, until = self.model_of(workflow), stopping or asyncio.Event()
-        return Driver(workflow, model, self.store, self._telemetry, self.clock, until)
+        return Driver(workflow, model, self.store, self.telemetry, self.clock, until)
 
     def workflow(self, name: str) -> Workflow:
         """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
@@ -192,9 +192,12 @@ class Host:
         self.model_of(declared)
         draft = await load(self.store, command.run_id, self.keys)
         events = accept(draft.run, declared, command)
+        if draft.run is None and (gone := await self.store.archived(command.run_id)):
+            words = f"was archived in {gone.place}; its id is not used again"
+            raise RunExistsError(f"run {gone.run_id} {words}")
         draft.lease = lease
         draft.record(events, self.clock.now())
-        await commit(draft, self.store, self._telemetry)
+        await commit(draft, self.store, self.telemetry)
         return draft
 
     async def _take(self, run_id: str, commands: Sequence[Command]) -> Draft:
@@ -205,7 +208,7 @@ class Host:
                 await self._expire(draft)
                 for command in commands:
                     self._record(draft, command)
-                await commit(draft, self.store, self._telemetry)
+                await commit(draft, self.store, self.telemetry)
             except ConflictError:
                 continue
             return draft
@@ -214,7 +217,7 @@ class Host:
         """Nothing; what fell due has come to pass, whatever becomes of the command."""
         if due := overdue(draft.live, self.clock.now()):
             draft.record(due, self.clock.now())
-            await commit(draft, self.store, self._telemetry)
+            await commit(draft, self.store, self.telemetry)
 
     def _record(self, draft: Draft, command: Command) -> None:
         run = draft.live
@@ -225,7 +228,7 @@ class Host:
                 self.driver(run.workflow)  # what could not be driven on is not taken
             events = accept(run, workflow, command, self._authority())
         except NotAllowedError as error:
-            self._telemetry.refuse(run, command, error, self.clock.now())
+            self.telemetry.refuse(run, command, error, self.clock.now())
             raise
         draft.record(events, self.clock.now())
 
@@ -236,7 +239,7 @@ class Host:
             if head is None or head.seq != draft.live.seq:
                 draft = await self.load(run_id)
             if head is None or ready_at(draft.live) is None:
-                await settle_log(draft, self.store, self._telemetry)
+                await settle_log(draft, self.store, self.telemetry)
                 await self._leases.clear(head)
                 return draft.live
             self.driver(draft.live.workflow)

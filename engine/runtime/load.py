@@ -1,15 +1,33 @@
 """A run from its store, verified: journal, digests and checkpoint must hold together."""
 
+import shlex
 from itertools import takewhile
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.codec.checkpoints import agrees, is_of_today
 from engine.core.events import Recorded
 from engine.core.ready import ready_at
-from engine.errors import CorruptRunError, RunTooNewError, UnverifiedRunError
+from engine.errors import (
+    ArchivedRunError,
+    CorruptRunError,
+    RunTooNewError,
+    UnknownRunError,
+    UnverifiedRunError,
+)
 from engine.journal.walk import walk
 from engine.ports import Head, Store
 from engine.runtime.draft import Draft
+
+
+async def unknown(store: Store, run_id: str) -> UnknownRunError:
+    """The error to raise where the store has no such run: it may have been archived."""
+    row = await store.archived(run_id)
+    if row is None:
+        return UnknownRunError(f"there is no run {run_id!r} in this store")
+    again = f"waystation rebuild {shlex.quote(row.place)}"
+    return ArchivedRunError(
+        f"run {run_id} was {row.state} and is archived in {row.place}; put it back with: {again}"
+    )
 
 
 async def load(store: Store, run_id: str, keys: AuditKeys = PLAIN) -> Draft:

@@ -31,8 +31,7 @@ class LogFile:
 
     def write(self, line: bytes) -> int:
         """The length of the line, all of it written; raises OSError, and mends it next time."""
-        self._follow()
-        _lock(self._fd)
+        self._hold()
         try:
             rest = memoryview(b"\n" + line if _ends_in_mid_line(self._fd) else line)
             while rest:
@@ -51,17 +50,45 @@ class LogFile:
     def _open(self) -> int:
         return os.open(self._path, _FLAGS, 0o666)
 
+    def _hold(self) -> None:
+        """Lock the file at the path, which may be another one than ours by now.
+
+        It is looked at again under the lock: who held the lock may have put another there.
+        """
+        self._follow()
+        _lock(self._fd)
+        while not is_at(self._fd, self._path):
+            _unlock(self._fd)
+            self._follow()
+            _lock(self._fd)
+
     def _follow(self) -> None:
         """Begin a new file where ours is no longer the one at the path."""
-        ours = os.fstat(self._fd)
-        try:
-            there = os.stat(self._path)  # noqa: PTH116 # once a line: the plain call is the fast one
-        except FileNotFoundError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+        if not is_at(self._fd, self._path):
             new = self._open()
             os.close(self._fd)
             self._fd = new
+
+
+def is_at(fd: int, path: str) -> bool:
+    """Whether the open file is the one that stands at the path."""
+    ours = os.fstat(fd)
+    try:
+        there = os.stat(path)  # noqa: PTH116 # once a line: the plain call is the fast one
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def lock_patiently(fd: int, seconds: float = 10.0) -> None:
+    """Let nobody of ours write to the file until it is closed; raises BlockingIOError."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return _lock(fd)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
 
 
 def _lock(fd: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from engine.codec.chain import AuditKeys
+from engine.codec.chain import PLAIN, AuditKeys
 from engine.core import events as ev
 from engine.errors import ConflictError
 from engine.journal.lacking import lacking
@@ -29,6 +29,7 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
         return draft
     covered = [one for one in entries if one.cover]
     if covered and (calls := lacking(draft.live)):
+        draft.keys = keys if draft.key else PLAIN  # a person seals it, when they have looked
         draft.record((ev.ArgumentsLost(calls=calls),), now)
     whole = (*entries, *draft.staged)
     logged = len(entries)

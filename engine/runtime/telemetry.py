@@ -34,6 +34,11 @@ class Telemetry:
         self._failing = False
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
 
+    @property
+    def has_loggers(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._loggers)
+
     def tell(self, lines: list[Line]) -> None:
         """Write one event a line to every logger, and take from `lines` what was written.
 

@@ -33,13 +33,15 @@ class Examined:
 
     `unverified` has words on runs that cannot be verified with the keys at hand. `keyed`
     counts the whole runs by the id of the audit key that their newest event is under;
-    `plain` are those under none, where the chain finds accidents only.
+    `plain` are those under none, where the chain finds accidents only. `archived` are the
+    runs of which only a line is left here, and which files have.
     """
 
     damaged: dict[str, str] = field(default_factory=dict)
     unverified: dict[str, str] = field(default_factory=dict)
     keyed: Counter[str] = field(default_factory=Counter)
     plain: int = 0
+    archived: int = 0
 
     @property
     def whole(self) -> int:

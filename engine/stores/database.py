@@ -71,9 +71,11 @@ def _looked_at(path: Path, flags: int) -> tuple[int, int, int]:
 
 def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
     connection.set_busy_timeout(BUSY_MS)
+    connection.pragma("auto_vacuum", 2)  # of a new file: what is freed can be given back
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")  # NORMAL loses committed intents at a power cut
     connection.pragma("foreign_keys", True)
+    connection.pragma("secure_delete", True)  # what is replaced leaves no trace in the file
     if connection.pragma("user_version") == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -6,7 +6,7 @@ from itertools import islice
 
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
-from engine.ports import Append, Entry, Head, Lease
+from engine.ports import Append, Archived, Entry, Head, Lease
 
 
 class MemoryStore:
@@ -16,6 +16,7 @@ class MemoryStore:
         """Begin empty."""
         self._heads: dict[str, Head] = {}
         self._entries: dict[str, list[Entry]] = {}
+        self._archived: dict[str, Archived] = {}
 
     async def append(self, addition: Append) -> None:
         """See Store."""
@@ -27,7 +28,9 @@ class MemoryStore:
                 f"run {head.run_id} is at seq {newest}, not {addition.expected}: "
                 "somebody else has moved it on, or taken it over"
             )
-        self._entries.setdefault(head.run_id, []).extend(addition.entries)
+        entries = self._replaced(addition)
+        self._put_back(addition)
+        self._entries[head.run_id] = [*entries, *addition.entries]
         logged = max(head.logged, now.logged if now else 0)
         self._heads[head.run_id] = replace(head, lease=lease, logged=logged, tries=0)
 
@@ -105,8 +108,61 @@ class MemoryStore:
 
     async def mark_logged(self, run_id: str, seq: int) -> None:
         """See Store."""
-        head = self._heads[run_id]
-        self._heads[run_id] = replace(head, logged=max(head.logged, seq))
+        if head := self._heads.get(run_id):
+            self._heads[run_id] = replace(head, logged=max(head.logged, seq))
+
+    async def archive(self, row: Archived) -> None:
+        """See Store."""
+        entries = self._entries.get(row.run_id, ())
+        if not entries or (entries[-1].seq, entries[-1].digest) != (row.seq, row.digest):
+            raise ConflictError(f"run {row.run_id} is not at seq {row.seq} as it was archived")
+        del self._heads[row.run_id], self._entries[row.run_id]
+        self._archived[row.run_id] = row
+
+    async def rearchive(self, seen: Archived, row: Archived) -> None:
+        """See Store."""
+        if self._archived.get(row.run_id) != seen:
+            raise ConflictError(f"run {row.run_id} is not archived as it was")
+        self._archived[row.run_id] = row
+
+    async def archived(self, run_id: str) -> Archived | None:
+        """See Store."""
+        return self._archived.get(run_id)
+
+    async def archives(
+        self, *, limit: int, after: Archived | None = None, place: str | None = None
+    ) -> Sequence[Archived]:
+        """See Store."""
+        rows = sorted(self._archived.values(), key=_by_place)
+        beyond = (one for one in rows if after is None or _by_place(one) > _by_place(after))
+        return list(islice((one for one in beyond if place in (None, one.place)), limit))
+
+    async def tidy(self) -> bool:
+        """See Store."""
+        return True
 
     async def close(self) -> None:
         """See Store."""
+
+    def _replaced(self, addition: Append) -> list[Entry]:
+        """The run's entries, with those in place that replace others of the same digest."""
+        entries = list(self._entries.get(addition.head.run_id, ()))
+        for one in addition.replaced:
+            there = entries[one.seq - 1] if 0 < one.seq <= len(entries) else None
+            if there is None or replace(there, data=one.data, cover=one.cover) != one:
+                words = f"has no such event at seq {one.seq} to replace"
+                raise ConflictError(f"run {addition.head.run_id} {words}")
+            entries[one.seq - 1] = one
+        return entries
+
+    def _put_back(self, addition: Append) -> None:
+        row = self._archived.get(addition.head.run_id)
+        if addition.expected or row is None:
+            return
+        if not row.is_in(addition.entries):
+            raise ConflictError(f"run {row.run_id} was archived in {row.place}")
+        del self._archived[row.run_id]
+
+
+def _by_place(row: Archived) -> tuple[str, str]:
+    return row.place, row.run_id

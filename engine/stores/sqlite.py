@@ -14,7 +14,8 @@ import apsw
 
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
-from engine.ports import Append, Entry, Head, Health, Lease
+from engine.ports import Append, Archived, Entry, Head, Health, Lease
+from engine.stores import archived as leavings
 from engine.stores.database import connect
 from engine.stores.fenced import FencedTransaction
 from engine.stores.queries import load_queries
@@ -125,6 +126,34 @@ class SqliteStore:
         """See Store."""
         await self._note("mark_logged", {"run_id": run_id, "seq": seq})
 
+    async def archive(self, row: Archived) -> None:
+        """See Store."""
+        await self._writer.write(lambda connection: leavings.archive(connection, row, _SQL))
+
+    async def rearchive(self, seen: Archived, row: Archived) -> None:
+        """See Store."""
+        await self._writer.write(lambda connection: leavings.rearchive(connection, seen, row, _SQL))
+
+    async def archived(self, run_id: str) -> Archived | None:
+        """See Store."""
+        return await self._writer.ask(
+            lambda connection: leavings.archived(connection, run_id, _SQL)
+        )
+
+    async def archives(
+        self, *, limit: int, after: Archived | None = None, place: str | None = None
+    ) -> Sequence[Archived]:
+        """See Store."""
+        return await self._writer.ask(
+            lambda connection: leavings.archives(
+                connection, _SQL, limit=limit, after=after, place=place
+            )
+        )
+
+    async def tidy(self) -> bool:
+        """See Store."""
+        return await self._writer.ask(leavings.tidy)
+
     async def health(self) -> Health:
         """See Checkable."""
         from engine.stores.health import health
@@ -168,9 +197,11 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
     if addition.expected:
         connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})
     else:
+        leavings.put_back(connection, addition, _SQL)
         connection.execute(_SQL["insert_run"], row)
     if not connection.changes():
         raise _conflict(addition, _one_head(connection, head.run_id))
+    leavings.replace_entries(connection, addition, _SQL)
     connection.executemany(
         _SQL["insert_event"],
         (

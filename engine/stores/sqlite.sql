@@ -58,6 +58,7 @@ CREATE TABLE archived (
   at       INTEGER NOT NULL, -- microseconds since 1970 UTC
   place    TEXT    NOT NULL  -- the file that has it
 );
+CREATE INDEX archived_by_place ON archived (place, run_id);
 
 -- name: insert_run
 -- A new run's row; fails where the id is taken.
@@ -174,3 +175,52 @@ UPDATE runs SET expires = :expires WHERE owner = :owner AND owner <> '';
 -- Nobody drives the run, if that driver did.
 UPDATE runs SET owner = '', expires = 0, tries = CASE WHEN :moved THEN 0 ELSE tries END
 WHERE run_id = :run_id AND epoch = :epoch AND owner = :owner;
+
+-- name: replace_event
+-- An event of which less is left: it keeps its place, its kind and its digest.
+UPDATE events SET data = :data, cover = :cover
+WHERE run = (SELECT id FROM runs WHERE run_id = :run_id)
+  AND seq = :seq AND at = :at AND kind = :kind AND digest = :digest;
+
+-- name: archived
+-- What is left of an archived run.
+SELECT run_id, workflow, state, seq, digest, at, place FROM archived WHERE run_id = ?;
+
+-- name: archives
+-- What is left of archived runs, by place.
+SELECT run_id, workflow, state, seq, digest, at, place FROM archived
+WHERE (place, run_id) > (:after_place, :after_run)
+ORDER BY place, run_id LIMIT :limit;
+
+-- name: archives_in
+-- The same of one place.
+SELECT run_id, workflow, state, seq, digest, at, place FROM archived
+WHERE place = :place AND run_id > :after_run
+ORDER BY run_id LIMIT :limit;
+
+-- name: put_back
+-- A run that is in the store again was not archived.
+DELETE FROM archived WHERE run_id = ?;
+
+-- name: rearchive
+-- The line of an archived run, for who saw it as it still is.
+UPDATE archived SET seq = :seq, digest = :digest, at = :at, place = :place
+WHERE run_id = :run_id AND seq = :seen_seq AND digest = :seen_digest AND place = :seen_place;
+
+-- name: is_at
+-- Whether a run's newest event is that one.
+SELECT 1 FROM runs JOIN events ON events.run = runs.id AND events.seq = runs.seq
+WHERE runs.run_id = :run_id AND runs.seq = :seq AND events.digest = :digest;
+
+-- name: remove_events
+-- A run's journal, removed.
+DELETE FROM events WHERE run = (SELECT id FROM runs WHERE run_id = ?);
+
+-- name: remove_run
+-- A run's row, removed.
+DELETE FROM runs WHERE run_id = ?;
+
+-- name: insert_archived
+-- What is left of a run that was removed.
+INSERT INTO archived (run_id, workflow, state, seq, digest, at, place)
+VALUES (:run_id, :workflow, :state, :seq, :digest, :at, :place);

@@ -5,9 +5,10 @@ import pytest
 from engine.ports import Store
 from engine.stores.memory import MemoryStore
 from tests.stores.contract import StoreContract
+from tests.stores.leaving import LeavingContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, LeavingContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

@@ -13,12 +13,14 @@ import pytest_asyncio
 
 from engine.errors import NotAStoreError, StoreError, StoreTooNewError
 from engine.ports import Store
+from engine.stores.database import APPLICATION_ID
 from engine.stores.sqlite import _SQL, SqliteStore
 from tests.stores.contract import addition
+from tests.stores.leaving import LeavingContract, left
 from tests.stores.transactional import TransactionalContract
 
 
-class TestSqliteStore(TransactionalContract):
+class TestSqliteStore(TransactionalContract, LeavingContract):
     @pytest_asyncio.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[Store]:  # type: ignore[override] # pytest closes it
         opened = SqliteStore(tmp_path / "runs.db")
@@ -148,3 +150,56 @@ async def test_parked_runs_cost_a_worker_nothing(query: str, index: str, tmp_pat
     steps = [row[3] for row in plan if "runs" in row[3]]
     assert steps
     assert all(index in step for step in steps), steps
+
+
+async def test_a_store_of_years_stays_as_small_as_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    store = SqliteStore(path)
+    sizes = []
+    for year in range(3):
+        names = [f"r{year}_{n}" for n in range(30)]
+        await asyncio.gather(*(store.append(addition(name, 0, 200)) for name in names))
+        assert await store.tidy()
+        sizes.append(path.stat().st_size)
+        await asyncio.gather(*(store.archive(left(name, 200)) for name in names))
+        assert await store.tidy()
+        assert path.stat().st_size < sizes[0] / 4
+    assert max(sizes) < sizes[0] * 1.1
+    await store.close()
+
+
+async def test_an_older_file_is_written_anew_once_and_gives_room_back_then(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    old = apsw.Connection(str(path))
+    for number in (1, 2):
+        old.execute(_SQL["schema" if number == 1 else f"schema_{number}"])
+    old.pragma("application_id", APPLICATION_ID)
+    old.pragma("user_version", 2)
+    old.execute("CREATE TABLE said (what TEXT)")
+    old.execute("INSERT INTO said VALUES (?)", ("a canary " * 1000,))
+    old.execute("DROP TABLE said")
+    old.close()
+    assert b"a canary" in path.read_bytes()
+    store = SqliteStore(path)
+    await store.append(addition("a", 0, 2))
+    assert await store.tidy()
+    assert b"a canary" not in path.read_bytes()
+    assert len(await store.entries("a")) == 2
+    await store.close()
+
+
+async def test_who_reads_the_file_meanwhile_is_told_of_and_not_waited_for_long(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "runs.db"
+    store = SqliteStore(path)
+    store._writer._connection.set_busy_timeout(1)  # noqa: SLF001 # nobody waits here
+    await store.append(addition("a", 0, 2))
+    reader = apsw.Connection(str(path))
+    reader.execute("BEGIN; SELECT * FROM runs").fetchall()
+    await store.append(addition("a", 2, 2))
+    assert not await store.tidy()
+    reader.execute("COMMIT")
+    assert await store.tidy()
+    reader.close()
+    await store.close()

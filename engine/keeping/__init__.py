@@ -1,0 +1,1 @@
+"""Keeping ended runs in archives, and forgetting what was said in them."""
