@@ -146,3 +146,15 @@ class Telling:
             case list():
                 return [self._form(one) for one in schema]
         return schema
+
+
+def without_secrets(checkpoint: Fields) -> Fields:
+    """A stored checkpoint without what can be known from it alone to be secret."""
+    paths, keys = checkpoint.get("secrets") or {}, checkpoint.get("redact") or ()
+    found: set[str] = set()
+
+    def paths_of(fields: Fields) -> Paths:
+        return tuple(paths.get(fields.get("tool"), ()))
+
+    Telling(Mask(keys=keys), paths_of, {}, found).fields(checkpoint)
+    return Telling(Mask(found, keys), paths_of, {}).fields(checkpoint)

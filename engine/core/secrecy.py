@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from engine.core import events as ev
 from engine.core.free_fields import Fields, Telling
 from engine.core.masking import PLAIN, Mask, folded
-from engine.core.run import Checkpoint, Run
+from engine.core.run import Checkpoint
 from engine.core.secret_paths import Paths, secret_paths
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -49,13 +49,13 @@ class Secrecy:
     answers: Mapping[str, Paths] = field(default_factory=dict)
     mask: Mask = field(default=PLAIN, repr=False)
 
-    def after(self, run: Run, event: ev.Event) -> Self:
-        """What is known once `event` has made the run what it is."""
+    def after(self, event: ev.Event) -> Self:
+        """What is known once that has happened, too."""
         match event:
             case ev.RunStarted():
-                return self.under(run).knowing({"message": event.message})
+                return self.under(event).knowing({"message": event.message})
             case ev.WorkflowChanged():
-                return self.under(run)
+                return self.under(event)
             case _ if isinstance(event, _FREE):
                 fields = event.model_dump(mode="json")
                 return self.following(fields).knowing(fields)
@@ -71,11 +71,11 @@ class Secrecy:
         return known.knowing(fields)
 
     @classmethod
-    def over(cls, journal: Iterable[tuple[Run, ev.Event]]) -> Self:
-        """What is known at the end of a journal, from its events with the run after each."""
+    def over(cls, journal: Iterable[ev.Recorded]) -> Self:
+        """What is known at the end of a journal."""
         known = cls()
-        for run, event in journal:
-            known = known.after(run, event)
+        for recorded in journal:
+            known = known.after(recorded.event)
         return known
 
     def hearing(self, command: BaseModel) -> Self:
@@ -114,7 +114,7 @@ class Secrecy:
         by_answer = self.answers and b'"content"' in data
         return bool(by_place or by_answer) or self.mask.suspects(data)
 
-    def under(self, run: Checkpoint) -> Self:
+    def under(self, run: Checkpoint | ev.RunStarted | ev.WorkflowChanged) -> Self:
         """As the workflow says that the run is under; what was secret before stays so."""
         paths = {
             tool: tuple(sorted({*self.paths.get(tool, ()), *run.secrets.get(tool, ())}))

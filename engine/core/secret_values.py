@@ -28,12 +28,14 @@ class SecretSchema(GenerateJsonSchema):
 
 
 def written_down(model: BaseModel) -> dict[str, JsonValue]:
-    """The model's fields as JSON values, secrets as they are; ValueError for bytes of no text."""
-    plain: dict[str, JsonValue] = _opened(
-        model.model_dump(mode="python", by_alias=True),
-        model.model_dump(mode="json", by_alias=True),
-    )
-    return plain
+    """The model's fields as JSON values, secrets as they are; ValueError for bytes of no text.
+
+    A secret that was left out stays so: its default is the author's, and holds when it is read.
+    """
+    shown = model.model_dump(mode="json", by_alias=True)
+    plain = _opened(model.model_dump(mode="python", by_alias=True), shown)
+    given = model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {name: value for name, value in plain.items() if name in given or value == shown[name]}
 
 
 def _opened(value: Any, shown: Any) -> Any:  # noqa: ANN401 # whatever an author's types hold
