@@ -1,6 +1,6 @@
 """Secrets out of texts and JSON values: known ones, those under telling keys, tokens.
 
-Nothing here needs more than the standard library and orjson: a list of runs is masked
+Nothing here needs more than the standard library: a list of runs is masked
 without loading anything heavier.
 """
 
@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
-
-import orjson
 
 from engine.core.clean import clean_text
 from engine.core.secret_paths import Paths, below
@@ -44,20 +42,21 @@ def folded(name: str) -> str:
 class Mask:
     """What is to be hidden, whatever it stands in."""
 
-    __slots__ = ("_known", "_marks", "_named", "_quoted", "keys", "values")
+    __slots__ = ("_known", "_marks", "_named", "_pieces", "keys", "values")
 
     def __init__(self, values: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         """Take the secrets that are known, and the keys whose values are secret."""
         self.values = frozenset(values)
         self.keys = frozenset(map(folded, (*BUILT_IN, *keys)))
-        spelled = sorted({form for one in self.values for form in _forms(one)}, key=len)[::-1]
-        self._known = re.compile("|".join(map(re.escape, spelled))) if spelled else None
-        self._marks = tuple({orjson.dumps(one)[1:-1] for one in spelled})
+        known = sorted(self.values, key=len, reverse=True)
+        forms = (form for one in known for form in (_spelled(one), *map(re.escape, _quoted(one))))
+        self._known = re.compile("|".join(forms)) if known else None
+        self._marks = {mark for one in known for mark in _marks(one)}
         self._named = {
             fold(spelled.encode()) for key in self.keys for spelled in (key, key.upper())
         }
         names = "|".join("[-_ ]?".join(map(re.escape, key)) for key in sorted(self.keys))
-        self._quoted = re.compile(
+        self._pieces = re.compile(
             rf"""(["'])(?:{names})\1\s*:\s*"""
             r"""(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*)|([^\s,'"{}\[\]]+))""",
             re.IGNORECASE | re.DOTALL,
@@ -139,7 +138,7 @@ class Mask:
             start, end = match.start(place) - match.start(), match.end(place) - match.start()
             return f"{match[0][:start]}{HIDDEN}{match[0][end:]}"
 
-        text = self._quoted.sub(drop, text)
+        text = self._pieces.sub(drop, text)
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         return without_tokens(text)
@@ -189,18 +188,38 @@ def _leaves(value: object) -> set[str]:
             return set() if dull else {text}
 
 
-def _forms(secret: str) -> set[str]:
-    """The secret as it may stand in a text: as it is, escaped, or in an address."""
-    forms = {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-    }
-    return {form for form in forms if len(form) >= SHORTEST}
+_PLAIN_RUN = re.compile(r"[A-Za-z0-9_ .:;,!?@#$%^&*()+={}<>|~-]+")
+_LONG = 3  # characters that are looked for before anything is read
+
+
+def _spelled(secret: str) -> str:
+    """The pattern of a secret as it may stand in texts within texts, escaped again and again."""
+    return "".join(_letter(letter) for letter in secret)
+
+
+def _letter(letter: str) -> str:
+    if _PLAIN_RUN.fullmatch(letter):
+        return re.escape(letter)
+    if letter == "\\":
+        return r"\\+"
+    units = letter.encode("utf-16-be", "surrogatepass")
+    code = "".join(rf"\\+u(?i:{units[at : at + 2].hex()})" for at in range(0, len(units), 2))
+    short = {"\n": r"|\\+n", "\t": r"|\\+t", "\r": r"|\\+r"}.get(letter, "")
+    byte = rf"|\\+x(?i:{ord(letter):02x})" if ord(letter) <= 0xFF else ""  # noqa: PLR2004 # of repr
+    return rf"(?:\\*{re.escape(letter)}|{code}{short}{byte})"
+
+
+def _quoted(secret: str) -> set[str]:
+    """The secret as it stands in an address."""
+    return {quote(secret, safe=""), quote(secret), quote_plus(secret)} - {secret}
+
+
+def _marks(secret: str) -> set[bytes]:
+    """What has to be in a text for the secret to be there, one of these, however it is escaped."""
+    longest = max(_PLAIN_RUN.findall(secret), key=len, default="")
+    if len(longest) >= _LONG:
+        return {longest.encode(), *(form.encode() for form in _quoted(secret))}
+    return {secret.encode(), b"\\", *(form.encode() for form in _quoted(secret))}
 
 
 PLAIN = Mask()
