@@ -12,7 +12,7 @@ from engine.core.secrecy import Secrecy
 from engine.core.states import State
 from engine.errors import UnknownRunError, UnreadableRunError
 from engine.runtime.host import Host
-from engine.runtime.load import load, load_journal
+from engine.runtime.load import load, load_unsealed
 
 
 class Masked:
@@ -34,7 +34,7 @@ class Masked:
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
         """See Engine."""
-        draft, events = await load_journal(self._host.store, run_id, self._host.keys)
+        draft, events = await load_unsealed(self._host.store, run_id, self._host.keys)
         if not events:
             raise UnknownRunError(f"there is no run {run_id!r} in this store")
         return tuple(map(draft.secrecy.told, events))
