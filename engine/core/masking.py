@@ -206,7 +206,8 @@ def _letter(letter: str) -> str:
     code = "".join(rf"\\+u(?i:{units[at : at + 2].hex()})" for at in range(0, len(units), 2))
     short = {"\n": r"|\\+n", "\t": r"|\\+t", "\r": r"|\\+r"}.get(letter, "")
     byte = rf"|\\+x(?i:{ord(letter):02x})" if ord(letter) <= 0xFF else ""  # noqa: PLR2004 # of repr
-    return rf"(?:\\*{re.escape(letter)}|{code}{short}{byte})"
+    whole = rf"|\\+U(?i:{ord(letter):08x})"
+    return rf"(?:\\*{re.escape(letter)}|{code}{short}{byte}{whole})"
 
 
 def _quoted(secret: str) -> set[str]:

@@ -108,6 +108,10 @@ class Secrecy:
         """The text without secrets."""
         return self.mask.text(text)
 
+    def tell(self, error: Exception) -> None:
+        """Nothing; what the error says is without secrets from then on: it leaves the engine."""
+        error.args = tuple(self.text(one) if isinstance(one, str) else one for one in error.args)
+
     def _suspects(self, data: bytes) -> bool:
         """Whether it is worth reading: something in it may be secret."""
         by_place = self.paths and (b'"arguments"' in data or b'"when"' in data)

@@ -227,7 +227,7 @@ class Host:
             events = accept(run, workflow, command, self._authority())
         except EngineError as error:
             secrecy = draft.secrecy.hearing(command)
-            error.args = (secrecy.text(str(error)),)  # whoever reads it is outside
+            secrecy.tell(error)
             if isinstance(error, NotAllowedError):
                 self._telemetry.refuse(run, command, error, self.clock.now(), secrecy)
             raise
