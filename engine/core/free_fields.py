@@ -16,10 +16,14 @@ TEXTS = frozenset(
     [
         "answer",
         "content",
+        "diff",
         "edits",
         "error",
+        "expected",
         "failure",
+        "failures",
         "found",
+        "got",
         "instructions",
         "message",
         "note",
@@ -62,7 +66,7 @@ class Telling:
         return {name: self._field(name, value, fields) for name, value in fields.items()}
 
     def _field(self, name: str, value: Any, beside: Fields) -> Any:  # noqa: ANN401 # JSON
-        if isinstance(value, list) and name in PARTS | MESSAGES:
+        if isinstance(value, list) and name in PARTS | MESSAGES | TEXTS:
             return [self._field(name, one, beside) for one in value]
         match value:
             case str():

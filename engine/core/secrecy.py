@@ -5,9 +5,9 @@ on it is one wherever it occurs. Tokens are told by their shape. What the run go
 is never changed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import orjson
 from pydantic import BaseModel
@@ -36,6 +36,20 @@ _FREE = (
 MASK = "***"
 
 
+class Declaring(Protocol):
+    """What says what is secret: a workflow, or a run that is under it."""
+
+    @property
+    def secrets(self) -> Mapping[str, Paths]:
+        """The secret parameters of each tool that has some."""
+        ...
+
+    @property
+    def redact(self) -> Sequence[str]:
+        """The keys whose values are secret."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Secrecy:
     """What is known of a run's secrets so far.
@@ -57,8 +71,7 @@ class Secrecy:
             case ev.WorkflowChanged():
                 return self.under(event)
             case _ if isinstance(event, _FREE):
-                fields = event.model_dump(mode="json")
-                return self.following(fields).knowing(fields)
+                return self._having_read(event.model_dump_json(exclude_defaults=True).encode())
         return self
 
     @classmethod
@@ -78,9 +91,9 @@ class Secrecy:
             known = known.after(recorded.event)
         return known
 
-    def hearing(self, command: BaseModel) -> Self:
-        """What is known together with what a person's command holds."""
-        return self.knowing(command.model_dump(mode="json"))
+    def hearing(self, shape: BaseModel) -> Self:
+        """What is known together with what a person's command, say, holds."""
+        return self.knowing(shape.model_dump(mode="json"))
 
     def masked(self, kind: str, data: bytes) -> bytes:
         """An event's data without secrets; the same bytes where it holds none."""
@@ -112,19 +125,27 @@ class Secrecy:
         """Nothing; what the error says is without secrets from then on: it leaves the engine."""
         error.args = tuple(self.text(one) if isinstance(one, str) else one for one in error.args)
 
+    def _having_read(self, data: bytes) -> Self:
+        """What is known after an event that says something; quick where that is nothing new."""
+        asks = b'"form"' in data or (self.paths and b'"tool_calls"' in data)
+        if not (asks or self._suspects(data)):
+            return self
+        fields = orjson.loads(data)
+        return self.following(fields).knowing(fields)
+
     def _suspects(self, data: bytes) -> bool:
         """Whether it is worth reading: something in it may be secret."""
         by_place = self.paths and (b'"arguments"' in data or b'"when"' in data)
         by_answer = self.answers and b'"content"' in data
         return bool(by_place or by_answer) or self.mask.suspects(data)
 
-    def under(self, run: Checkpoint | ev.RunStarted | ev.WorkflowChanged) -> Self:
-        """As the workflow says that the run is under; what was secret before stays so."""
+    def under(self, declared: Declaring) -> Self:
+        """As a workflow declares it; what was secret before stays so."""
         paths = {
-            tool: tuple(sorted({*self.paths.get(tool, ()), *run.secrets.get(tool, ())}))
-            for tool in (*self.paths, *run.secrets)
+            tool: tuple(sorted({*self.paths.get(tool, ()), *declared.secrets.get(tool, ())}))
+            for tool in (*self.paths, *declared.secrets)
         }
-        keys = {*map(folded, run.redact)} - self.mask.keys
+        keys = {*map(folded, declared.redact)} - self.mask.keys
         mask = Mask(self.mask.values, {*self.mask.keys, *keys}) if keys else self.mask
         return replace(self, paths=paths, mask=mask)
 
