@@ -48,10 +48,8 @@ class Mask:
         """Take the secrets that are known, and the keys whose values are secret."""
         self.values = frozenset(values)
         self.keys = frozenset(map(folded, (*BUILT_IN, *keys)))
-        known = sorted(self.values, key=len, reverse=True)
-        forms = (form for one in known for form in (_spelled(one), *map(re.escape, _quoted(one))))
-        self._known = re.compile("|".join(forms)) if known else None
-        self._marks = {mark for one in known for mark in _marks(one)}
+        self._known: re.Pattern[str] | None = None  # made when it is first needed
+        self._marks = {mark for one in self.values for mark in _marks(one)}
         self._named = {
             fold(spelled.encode()) for key in self.keys for spelled in (key, key.upper())
         }
@@ -68,7 +66,7 @@ class Mask:
         return (
             (b"\\" in data and _ESCAPED in data)
             or any(mark in data for mark in self._marks)
-            or any(piece[piece.rfind(b'"') + 1 :] in self._named for piece in plain.split(b'":'))
+            or not self._named.isdisjoint(plain.split(b'"'))
             or may_hold_token(data, plain)
         )
 
@@ -139,9 +137,16 @@ class Mask:
             return f"{match[0][:start]}{HIDDEN}{match[0][end:]}"
 
         text = self._pieces.sub(drop, text)
-        if self._known is not None:
-            text = self._known.sub(HIDDEN, text)
-        return without_tokens(text)
+        return without_tokens(self._without_known(text))
+
+    def _without_known(self, text: str) -> str:
+        if not self.values:
+            return text
+        if self._known is None:
+            longest_first = sorted(self.values, key=len, reverse=True)
+            forms = [form for one in longest_first for form in _forms(one)]
+            self._known = re.compile("|".join(forms))
+        return self._known.sub(HIDDEN, text)
 
 
 def hidden(value: Any, found: set[str] | None = None) -> Any:  # noqa: ANN401 # JSON is whatever it is
@@ -190,6 +195,11 @@ def _leaves(value: object) -> set[str]:
 
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_ .:;,!?@#$%^&*()+={}<>|~-]+")
 _LONG = 3  # characters that are looked for before anything is read
+
+
+def _forms(secret: str) -> list[str]:
+    """The patterns of a secret, as it may stand in a text."""
+    return [_spelled(secret), *map(re.escape, sorted(_quoted(secret)))]
 
 
 def _spelled(secret: str) -> str:

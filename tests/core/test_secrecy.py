@@ -187,6 +187,8 @@ def test_what_stands_under_a_telling_key_is_masked_in_free_content(key: str) -> 
     assert json.loads(call_of(told(secrecy, call))) == masked
     broken = ev.ToolFailed(call_id="c", error=f"KeyError: {value!r}, cut")
     assert told(secrecy, broken) == ev.ToolFailed(call_id="c", error=f"KeyError: {masked!r}, cut")
+    spaced = json.dumps(value, separators=(",", "\n : "))
+    assert "hush" not in str(told(secrecy, ev.ToolReturned(call_id="c", content=spaced)))
     escaped = json.dumps(value).replace("e", "\\u0065")
     assert "hush" not in str(told(secrecy, ev.ToolReturned(call_id="c", content=escaped)))
     later = told(secrecy.after(content), ev.MessageReceived(message="it is hush-hush now"))
