@@ -45,13 +45,16 @@ def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
 
 async def _told(engine: "Engine", run_ids: "Sequence[str]") -> "dict[str, dict[str, object]]":
     """Those checkpoints without secrets, but for the damaged ones."""
+    import orjson
+
+    from engine.codec.checkpoints import encode_checkpoint
     from engine.errors import UnreadableRunError
 
     told: dict[str, dict[str, object]] = {}
     for run_id in run_ids:
         with suppress(UnreadableRunError):
             run = (await engine.masked.run(run_id)).checkpoint()
-            told[run_id] = run.model_dump(mode="json")
+            told[run_id] = orjson.loads(encode_checkpoint(run))
     return told
 
 

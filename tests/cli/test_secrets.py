@@ -9,7 +9,7 @@ import click
 import pytest
 from pydantic import SecretStr
 
-from engine import ApprovalPolicy, ScriptedModel, Workflow, tool
+from engine import ApprovalPolicy, Checkpoint, ScriptedModel, Workflow, tool
 from engine.cli import main
 from engine.core.free_fields import without_secrets
 from tests.cli import desk
@@ -167,6 +167,11 @@ def test_what_is_not_shown_in_the_editor_stays_as_it_is(
     }
     assert ([] if given is None else [given]) == GIVEN
     assert ("stands for what is not shown" in output) is (given is None)
+
+
+def test_a_masked_row_has_what_the_others_have() -> None:
+    (row,) = json.loads(waystation("list", "--json").output)
+    assert row.keys() == {"schema", *Checkpoint.model_fields}
 
 
 def test_undeclared_secrets_are_masked_as_far_as_a_row_knows_them() -> None:
