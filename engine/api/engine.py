@@ -10,6 +10,7 @@ from engine.api.forking import Forking
 from engine.api.keeping import Keeping
 from engine.api.looking import Wanted, page_of, pending_in, records_in
 from engine.api.reckoning import Reckoning
+from engine.api.telling import Telling
 from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
 from engine.catalogue import check_address, open_store
 from engine.codec.chain import AuditKeys
@@ -36,7 +37,7 @@ from engine.runtime.verify import Anchor, Examined, anchors_of, examine
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Forking, Reckoning, Keeping):
+class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -44,6 +45,9 @@ class Engine(Deciding, Forking, Reckoning, Keeping):
     RunTooNewError where a newer program wrote it, and UnverifiedRunError where a key to
     verify it is missing, or it was written without the one there is. StoreError means that the step
     was not taken, and that the run goes on from where it was once the cause is gone.
+
+    What the methods give is the truth, secrets too: it is what the program goes on with.
+    What it shows to anybody else comes from `masked`.
     """
 
     def __init__(  # noqa: PLR0913 # what an engine is wired from
@@ -154,11 +158,11 @@ class Engine(Deciding, Forking, Reckoning, Keeping):
         return Worker(self._host, list(self._workflows), concurrency)
 
     async def run(self, run_id: str) -> Run:
-        """The run as it is stored."""
+        """The run as it is stored, secrets too; see `masked`."""
         return (await self._host.load(run_id)).live
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
-        """The run's events, oldest first, their digest chain verified.
+        """The run's events, oldest first, their digest chain verified; with its secrets.
 
         Also those of a run that was written without the audit key that there is now: somebody
         has to look at it before it is sealed.
@@ -197,7 +201,8 @@ class Engine(Deciding, Forking, Reckoning, Keeping):
         """Every open approval with its run, the oldest first; see `runs` for damaged ones.
 
         Only those of a workflow, of a tool, that a person of that role may decide, or that
-        have been waiting for more than so many seconds.
+        have been waiting for more than so many seconds. They have the secrets that they are
+        about; who is shown them is given those of `masked`.
         """
         wanted = Wanted(workflow, tool, role, older_than)
         return await pending_in(self._host.store, wanted, self._clock.now())

@@ -7,6 +7,7 @@ from typing import NoReturn
 import click
 
 from engine.cli.text import visible
+from engine.core.tokens import without_tokens
 from engine.errors import EngineError
 
 INTERRUPTED = 130
@@ -52,6 +53,6 @@ def _give_up_output() -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    words = visible(" ".join(message.split()))
+    words = visible(" ".join(without_tokens(message).split()))
     click.echo(f"waystation: {words}", err=True)
     return code

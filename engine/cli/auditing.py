@@ -47,7 +47,7 @@ def audit(  # noqa: PLR0913 # what there is to choose from
 
     async def write(engine: "Engine") -> None:
         written = 0
-        async for record in engine.audit(workflow=workflow, damaged=damaged):
+        async for record in engine.masked.audit(workflow=workflow, damaged=damaged):
             wanted = tool in (None, record.tool) and (begin is None or record.requested_at >= begin)
             if wanted and (record.to_review or not to_review):
                 output.writelines(

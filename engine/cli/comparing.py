@@ -30,7 +30,7 @@ def diff(settings: Settings, one: str, other: str) -> int:
     from engine.replay.compare import compare
 
     async def both(engine: "Engine") -> "Comparison":
-        return compare(await engine.journal(one), await engine.journal(other))
+        return compare(await engine.masked.journal(one), await engine.masked.journal(other))
 
     found = ask(settings, both)
     if settings.json:

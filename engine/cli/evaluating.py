@@ -103,11 +103,21 @@ def _evaluate(
 
     try:
         with _apart(settings, workflows) as apart:
-            return asyncio.run(act(apart))
+            return _told(asyncio.run(act(apart)), workflows)
     except KeyboardInterrupt:
         ended = f"{progress.ended} of {progress.runs} runs had ended"
         words = f"interrupted: {ended}; nothing was reported, say it again to begin anew"
         raise _Interrupted(words) from None
+
+
+def _told(evaluation: "Evaluation", workflows: "list[Workflow]") -> "Evaluation":
+    """The same without what is secret by these workflows, or by its shape."""
+    from engine.core.secrecy import Secrecy
+
+    secrecy = Secrecy()
+    for one in workflows:
+        secrecy = secrecy.under(one)
+    return secrecy.hearing(evaluation).told(evaluation)
 
 
 @contextmanager

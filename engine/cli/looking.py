@@ -1,6 +1,7 @@
 """Subcommands that only look: list, show, approvals, log, diagram."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from engine.core.states import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.api import Engine
     from engine.ports import Head
 
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as Engine.runs has them
     """List runs, the newest first."""
     from engine.catalogue import heads
-    from engine.cli.rows import print_rows
+    from engine.cli.rows import print_rows, to_look_up
 
     settings.note_missing()
 
@@ -35,7 +37,25 @@ def list_runs(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
         finally:
             await store.close()
 
-    print_rows(asyncio.run(look()), as_json=settings.json)
+    rows = asyncio.run(look())
+    wanted_whole = to_look_up(rows)
+    told = ask(settings, lambda engine: _told(engine, wanted_whole)) if wanted_whole else {}
+    print_rows(rows, told, as_json=settings.json)
+
+
+async def _told(engine: "Engine", run_ids: "Sequence[str]") -> "dict[str, dict[str, object]]":
+    """Those checkpoints without secrets, but for the damaged ones."""
+    import orjson
+
+    from engine.codec.checkpoints import encode_checkpoint
+    from engine.errors import UnreadableRunError
+
+    told: dict[str, dict[str, object]] = {}
+    for run_id in run_ids:
+        with suppress(UnreadableRunError):
+            run = (await engine.masked.run(run_id)).checkpoint()
+            told[run_id] = orjson.loads(encode_checkpoint(run))
+    return told
 
 
 @command("show")
@@ -47,7 +67,7 @@ def show(settings: Settings, run_id: str) -> None:
     from engine.core.evolve import fold
     from engine.core.record import record_of
 
-    journal = ask(settings, lambda engine: engine.journal(run_id))
+    journal = ask(settings, lambda engine: engine.masked.journal(run_id))
     if run := fold(journal):
         if not settings.json:
             print_transcript(run)
@@ -64,7 +84,7 @@ def approvals(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
     from engine.cli.asks import print_pending
 
     settings.note_missing()
-    print_pending(ask(settings, lambda engine: engine.pending(**wanted)), settings)
+    print_pending(ask(settings, lambda engine: engine.masked.pending(**wanted)), settings)
 
 
 @command("log")
@@ -82,7 +102,7 @@ def log(settings: Settings, run_id: str | None, *, schema: bool) -> None:
     elif run_id is None:
         raise click.UsageError("say which RUN, or --schema")
     else:
-        print_journal(ask(settings, lambda engine: engine.journal(run_id)), settings)
+        print_journal(ask(settings, lambda engine: engine.masked.journal(run_id)), settings)
 
 
 @command("diagram")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from engine.api import Engine
     from engine.core.conditions import Conditions
     from engine.core.messages import Arguments
@@ -60,6 +62,23 @@ async def _asked_before(engine: "Engine", run_id: str, wanted: Mapping[str, Any]
 
 def _is_meant(wanted: Mapping[str, Any], approval_id: str, call_id: str) -> bool:
     return wanted["call_id"] in (None, call_id) and wanted["approval_id"] in (None, approval_id)
+
+
+def unmasked(edited: "JsonValue", shown: "JsonValue", truth: "JsonValue") -> "JsonValue":
+    """What a person made of `shown`, with the truth in the place of each *** that they left."""
+    if edited == shown:
+        return truth
+    match edited, shown, truth:
+        case dict(), dict(), dict():
+            return {
+                name: unmasked(value, shown[name], truth[name])
+                if name in shown and name in truth
+                else value
+                for name, value in edited.items()
+            }
+        case list(), list(), list() if len(edited) == len(shown) == len(truth):
+            return [unmasked(*each) for each in zip(edited, shown, truth, strict=True)]
+    return edited
 
 
 def assigned(text: str, option: str) -> tuple[str, Any]:

@@ -12,6 +12,7 @@ from engine.cli.output import print_json
 from engine.cli.text import block, short, visible
 from engine.core.conditions import in_words
 from engine.core.run import Run, pending_of
+from engine.core.secrecy import Secrecy
 from engine.core.states import State
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def print_run(run: Run, settings: Settings) -> None:
-    """Print where a run is, and what can be done about it."""
+    """Print where a run is, and what can be done about it, without its secrets."""
+    run = Secrecy.of(run).told(run)
     if settings.json:
         print_json(run)
         return

@@ -106,7 +106,7 @@ class _Ways:
     async def result(self, one: "Recording") -> _Result:
         """What comes of one run."""
         try:
-            return _Result(one, await self._divergence(one))
+            return _Result(one, _told(one, await self._divergence(one)))
         except EngineError as error:
             return _Result(one, fault=str(error))
 
@@ -135,6 +135,13 @@ class _Ways:
         from engine.replay.live import rerun_live
 
         return await rerun_live(one.journal, workflow, model)
+
+
+def _told(one: "Recording", differs: "Divergence | None") -> "Divergence | None":
+    """The same without the secrets of the run."""
+    from engine.core.secrecy import Secrecy
+
+    return differs and Secrecy.over(one.journal).told(differs)
 
 
 def _print(result: _Result, *, live: bool) -> None:

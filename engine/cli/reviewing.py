@@ -9,9 +9,11 @@ from engine.cli.asks import LONG, described
 from engine.cli.driving import drive
 from engine.cli.filters import filters
 from engine.cli.options import Settings
+from engine.cli.reading import unmasked
 from engine.cli.root import ask, by_option, command, model_option
 from engine.cli.text import visible
 from engine.core.canonical import parse_object
+from engine.core.tokens import HIDDEN
 from engine.errors import BadInputError, EngineError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _KEYS = {
 def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int:  # noqa: ANN401 # as Engine.pending has them
     """Walk through what waits for a person, the oldest first, a key each."""
     settings.note_missing()
-    waiting = ask(settings, lambda engine: engine.pending(**wanted))
+    waiting = ask(settings, lambda engine: engine.masked.pending(**wanted))
     if not waiting:
         click.echo("Nothing waits for approval.")
     failed = False
@@ -60,7 +62,7 @@ def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | 
         key = _key(_KEYS[asked.kind])
         if key in {"s", "q"}:
             return key == "s"
-        said = _verdict(key, asked)
+        said = _verdict(key, asked, settings)
     verb, more = said
     about = {"approval_id": asked.approval_id, "digest": asked.digest, "by": by, **more}
 
@@ -95,7 +97,9 @@ def _key(choices: str) -> str:
             return key
 
 
-def _verdict(key: str, asked: "PendingApproval") -> tuple[str, dict[str, Any]] | None:
+def _verdict(
+    key: str, asked: "PendingApproval", settings: Settings
+) -> tuple[str, dict[str, Any]] | None:
     """The method of the engine and what it is told; None where the person thought better of it."""
     match key:
         case "a":
@@ -103,7 +107,7 @@ def _verdict(key: str, asked: "PendingApproval") -> tuple[str, dict[str, Any]] |
         case "r":
             return ("approve", {"retry": True}) if _has_read(asked) else None
         case "e":
-            arguments = _edited(asked)
+            arguments = _edited(asked, settings)
             return None if arguments is None else ("approve", {"arguments": arguments})
         case "d":
             reason = click.prompt("  why (the model reads it)", default="", show_default=False)
@@ -122,8 +126,11 @@ def _has_read(asked: "PendingApproval") -> bool:
     return bool(seen == asked.digest[:8])
 
 
-def _edited(asked: "PendingApproval") -> "Arguments | None":
-    """The arguments as the person wrote them in an editor; None where nothing was changed."""
+def _edited(asked: "PendingApproval", settings: Settings) -> "Arguments | None":
+    """The arguments as the person wrote them in an editor; None where nothing was changed.
+
+    What they are not shown stays as it is, unless they write something else.
+    """
     before = text = json.dumps(asked.arguments, indent=2, ensure_ascii=True, sort_keys=True)
     while True:
         text = _in_editor(text)
@@ -138,7 +145,22 @@ def _edited(asked: "PendingApproval") -> "Arguments | None":
                 return None
             continue
         click.echo(f"  with: {visible(json.dumps(arguments, ensure_ascii=False))}")
-        return arguments if click.confirm("  run it with these") else None
+        if not click.confirm("  run it with these"):
+            return None
+        return _unmasked(arguments, asked, settings)
+
+
+def _unmasked(
+    arguments: "Arguments", asked: "PendingApproval", settings: Settings
+) -> "Arguments | None":
+    """The arguments, with what was not shown; None where it cannot be told what that is."""
+    run = ask(settings, lambda engine: engine.run(asked.run_id))
+    truths = [one.arguments for one in run.approvals if one.digest == asked.digest]
+    whole = unmasked(arguments, asked.arguments, truths[0]) if truths else arguments
+    if HIDDEN in json.dumps(whole) and not (truths and HIDDEN in json.dumps(truths[0])):
+        click.echo(f"  {HIDDEN} stands for what is not shown; leave all of that value, or write it")
+        return None
+    return whole if isinstance(whole, dict) else None
 
 
 def _in_editor(text: str) -> str:

@@ -7,16 +7,23 @@ import click
 import orjson
 
 from engine.cli.text import short, visible
+from engine.core.free_fields import without_secrets
 from engine.core.states import State
 from engine.ports import Head
+
+Row = dict[str, object]
 
 _SHOWN = {"id", "state", "updated_at", "workflow", "answer", "reason", "approvals"}
 _WIDEST = max(len(state) for state in State)
 
 
-def print_rows(heads: Sequence[Head], *, as_json: bool) -> None:
-    """Print the checkpoints as one JSON array, or one line a run."""
-    runs = [run for head in heads if (run := _read(head))]
+def print_rows(heads: Sequence[Head], told: Mapping[str, Row], *, as_json: bool) -> None:
+    """Print the checkpoints as one JSON array, or one line a run.
+
+    `told` has, by their ids, those that took more than themselves to be told without secrets.
+    """
+    rows = [(head.run_id, run) for head in heads if (run := _read(head))]
+    runs = [told.get(name) or without_secrets(run) for name, run in rows]
     if as_json:
         click.echo(json.dumps(runs))
     elif not runs:
@@ -25,13 +32,24 @@ def print_rows(heads: Sequence[Head], *, as_json: bool) -> None:
         click.echo(_line(run, max(len(head.run_id) for head in heads)))
 
 
-def _read(head: Head) -> dict[str, object]:
-    """The checkpoint; empty, and said so on stderr, where the row is damaged."""
+def to_look_up(heads: Sequence[Head]) -> list[str]:
+    """The runs whose workflow declared something secret: what it is, their journals know."""
+    rows = ((head.run_id, _loaded(head)) for head in heads)
+    return [name for name, run in rows if run.get("secrets") or run.get("redact")]
+
+
+def _loaded(head: Head) -> Row:
     try:
-        checkpoint: dict[str, object] = orjson.loads(head.checkpoint)
+        checkpoint = orjson.loads(head.checkpoint)
     except orjson.JSONDecodeError:
-        checkpoint = {}
-    if isinstance(checkpoint, dict) and checkpoint.keys() >= _SHOWN:
+        return {}
+    return checkpoint if isinstance(checkpoint, dict) else {}
+
+
+def _read(head: Head) -> Row:
+    """The checkpoint; empty, and said so on stderr, where the row is damaged."""
+    checkpoint = _loaded(head)
+    if checkpoint.keys() >= _SHOWN:
         return checkpoint
     name = visible(head.run_id)
     click.echo(f"waystation: run {name} is damaged and left out; see waystation verify", err=True)

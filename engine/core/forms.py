@@ -9,6 +9,8 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from engine.core.canonical import require_canonical
 from engine.core.messages import Arguments
+from engine.core.secret_paths import secret_paths
+from engine.core.secret_values import SecretSchema, written_down
 from engine.errors import BadInputError
 
 
@@ -60,7 +62,7 @@ class Filled:
     def schema(self, arguments: Arguments) -> dict[str, JsonValue]:
         """See Form."""
         del arguments
-        return self.model.model_json_schema()
+        return self.model.model_json_schema(schema_generator=SecretSchema)
 
     def check(self, arguments: Arguments, answer: str) -> str:
         """See Form."""
@@ -69,7 +71,8 @@ class Filled:
             filled = self.model.model_validate_json(answer)
         except ValidationError as error:
             raise BadInputError(f"the answer does not fit the form: {_faults(error)}") from error
-        values = filled.model_dump(mode="json")
+        secret = secret_paths(self.model.model_json_schema(schema_generator=SecretSchema))
+        values = written_down(filled) if secret else filled.model_dump(mode="json")
         try:
             require_canonical(values)
         except ValueError as error:

@@ -6,6 +6,7 @@ from typing import Protocol
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from engine.core.canonical import parse_object, require_canonical
+from engine.core.secret_values import written_down
 from engine.core.strict import null_means_absent
 from engine.errors import DefinitionError
 
@@ -29,10 +30,13 @@ class Validator(Protocol):
 class ModelArguments:
     """Arguments read by a pydantic model that was made from a function's signature."""
 
-    def __init__(self, model: type[BaseModel], nullable: frozenset[str]) -> None:
-        """Take the model, and the parameters for which null means: left out."""
+    def __init__(
+        self, model: type[BaseModel], nullable: frozenset[str], *, secret: bool = False
+    ) -> None:
+        """Take the model, the parameters for which null means: left out; and if any is secret."""
         self._model = model
         self._nullable = nullable
+        self._secret = secret
 
     def parse(self, text: str) -> dict[str, JsonValue]:
         """See Validator."""
@@ -49,7 +53,7 @@ class ModelArguments:
     def _written_down(self, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """The arguments as JSON values; the function gets what they read as, so that must agree."""
         read = self._model.model_validate(given)
-        values = read.model_dump(mode="json", by_alias=True)
+        values = written_down(read) if self._secret else _shown(read)
         require_canonical(values)
         if self._model.model_validate(values) != read:
             raise ArgumentsError("they do not stay the same when written down and read again")
@@ -116,17 +120,12 @@ def _read(text: str, nullable: frozenset[str]) -> dict[str, JsonValue]:
     return {key: value for key, value in given.items() if value is not None or key not in nullable}
 
 
+def _shown(read: BaseModel) -> dict[str, JsonValue]:
+    return read.model_dump(mode="json", by_alias=True)
+
+
 def _in_words(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_context=False)
-    )
-
-
-def secret_paths(schema: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    """The paths to what `schema` says is only written: names with dots between, `*` for items."""
-    properties = schema.get("properties")
-    parts = properties if isinstance(properties, dict) else {}
-    return tuple(
-        name for name, part in parts.items() if isinstance(part, dict) and part.get("writeOnly")
     )

@@ -13,8 +13,10 @@ from engine.core.canonical import action_digest, digest
 from engine.core.context import context_parameter
 from engine.core.demand import Demand
 from engine.core.forms import Form
+from engine.core.masking import PLAIN
 from engine.core.policy import Policy, fault_of
-from engine.core.schema import SchemaArguments, Validator, secret_paths
+from engine.core.schema import SchemaArguments, Validator
+from engine.core.secret_paths import secret_paths
 from engine.core.states import Repeats
 from engine.errors import DefinitionError
 
@@ -94,8 +96,10 @@ class Tool:
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """The parameters that are secret, as dotted paths; see `secret_paths`."""
-        return secret_paths(self.parameters)
+        """The parameters that are secret, by their schema or their names; see `secret_paths`."""
+        properties = self.parameters.get("properties")
+        names = filter(PLAIN.hides, properties if isinstance(properties, dict) else ())
+        return tuple(sorted({*secret_paths(self.parameters), *names}))
 
     @property
     def repeats(self) -> Repeats | None:

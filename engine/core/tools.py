@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 from engine.core.context import wants_context
 from engine.core.policy import Policy
 from engine.core.schema import ModelArguments
+from engine.core.secret_paths import secret_paths
+from engine.core.secret_values import SecretSchema
 from engine.core.strict import null_means_absent
 from engine.core.tool import Reconciler, Tool
 from engine.errors import DefinitionError
@@ -90,7 +92,9 @@ def _make(
         description=description or _first_words(doc.short_description, doc.long_description),
         parameters=schema,
         function=function,
-        validator=ModelArguments(model, null_means_absent(schema)),
+        validator=ModelArguments(
+            model, null_means_absent(schema), secret=bool(secret_paths(schema))
+        ),
         **declared,
     )
 
@@ -125,7 +129,7 @@ def _model(title: str, function: Function, described: dict[str, str | None]) -> 
 
 def _schema(title: str, model: type[BaseModel]) -> dict[str, Any]:
     try:
-        return _untitled(model.model_json_schema())
+        return _untitled(model.model_json_schema(schema_generator=SecretSchema))
     except PydanticUserError as error:
         raise DefinitionError(f"tool {title}: {str(error).splitlines()[0]}") from error
 

@@ -112,6 +112,6 @@ class Draft:
 
     def _moved(self, before: Run | None, event: Event, run: Run, entry: Entry) -> None:
         self.run, self.key = run, entry.key
-        self.secrecy = self.secrecy.after(run, event)
+        self.secrecy = self.secrecy.after(event)
         source = before.state if before else None
         self.lines.append(Line(run.id, run.workflow, source, run.state, entry, self.secrecy))

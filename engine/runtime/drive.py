@@ -12,7 +12,7 @@ from engine.core.decide import decide
 from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
-from engine.errors import ConflictError, RunBusy, StoreError
+from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
@@ -46,6 +46,13 @@ class Driver:
         begins. An effect begins under our lease only. Raises RunBusy where the lease
         was taken from us; then nothing more was written.
         """
+        try:
+            return await self._drive(draft)
+        except EngineError as error:
+            draft.secrecy.tell(error)
+            raise
+
+    async def _drive(self, draft: Draft) -> datetime | None:
         while not self.stopping.is_set():
             effect = decide(draft.live, self.workflow, self.clock.now())
             if not isinstance(effect, Park):

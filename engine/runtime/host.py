@@ -19,6 +19,7 @@ from engine.errors import (
     ConflictError,
     CorruptRunError,
     DefinitionError,
+    EngineError,
     NotAllowedError,
     RunBusy,
     RunExistsError,
@@ -227,8 +228,11 @@ class Host:
             if not isinstance(command, Abort):
                 self.driver(run.workflow)  # what could not be driven on is not taken
             events = accept(run, workflow, command, self._authority())
-        except NotAllowedError as error:
-            self.telemetry.refuse(run, command, error, self.clock.now())
+        except EngineError as error:
+            secrecy = draft.secrecy.hearing(command)
+            secrecy.tell(error)
+            if isinstance(error, NotAllowedError):
+                self.telemetry.refuse(run, command, error, self.clock.now(), secrecy)
             raise
         draft.record(events, self.clock.now())
 

@@ -9,6 +9,7 @@ from engine.core.canonical import digest
 from engine.core.clean import error_words
 from engine.core.notices import Notice
 from engine.core.run import Approval, Run
+from engine.core.secrecy import Secrecy
 from engine.core.workflow import Workflow
 from engine.runtime.backoff import retry_at
 from engine.runtime.stop import is_our_cancellation
@@ -65,13 +66,14 @@ def _failed(asked: Approval, name: str, error: str, now: datetime | None) -> ev.
 
 
 def _notice(run: Run, asked: Approval, name: str, at: datetime) -> Notice:
-    told = [asked.approval_id, name, str(asked.expires_at), str(asked.remind_at), asked.digest]
+    what = [asked.approval_id, name, str(asked.expires_at), str(asked.remind_at), asked.digest]
+    told = asked.model_copy(update={"untold": (), "notify": ()}, deep=True)
     return Notice(
-        notice_id=digest(list(told))[:32],
+        notice_id=digest(list(what))[:32],
         run_id=run.id,
         workflow=run.workflow,
         started_by=run.by,
         occasion=asked.occasion,
         at=at,
-        approval=asked.model_copy(update={"untold": (), "notify": ()}, deep=True),
+        approval=Secrecy.of(run).told(told),
     )

@@ -15,6 +15,8 @@ import orjson
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.commands import Command
 from engine.core.run import Run
+from engine.core.secrecy import Secrecy
+from engine.core.tokens import without_tokens
 from engine.errors import BadInputError, EngineError
 from engine.journal.lines import EVENT, SCHEMA, Line, fields_of
 from engine.ports import Logger
@@ -52,7 +54,7 @@ class Telemetry:
                 lines.pop(0)
         except Exception as error:  # noqa: BLE001 # an application's logger may raise anything
             if not self._failing:
-                _LOG.warning("the log cannot be written, its lines are owed: %s", error)
+                _LOG.warning("the log cannot be written, its lines are owed: %s", _words(error))
             self._failing = True
         else:
             self._failing = False
@@ -65,7 +67,9 @@ class Telemetry:
             logger.info(EVENT, **fields)
         self._told[line.run_id] = line.entry.seq
 
-    def refuse(self, run: Run, command: Command, error: EngineError, at: datetime) -> None:
+    def refuse(
+        self, run: Run, command: Command, error: EngineError, at: datetime, secrecy: Secrecy
+    ) -> None:
         """Nothing; tells that somebody was not allowed to decide. The journal has no part in it."""
         fields = {
             "schema": SCHEMA,
@@ -73,15 +77,15 @@ class Telemetry:
             "workflow": run.workflow,
             "at": at.isoformat(timespec="microseconds"),
             "command": type(command).__name__.lower(),
-            "data": {**command.model_dump(mode="json"), "why": str(error)},
+            "data": secrecy.fields({**command.model_dump(mode="json"), "why": str(error)}),
         }
         if not self._loggers:
-            _LOG.warning("run %s: %s", run.id, error)
+            _LOG.warning("run %s: %s", run.id, secrecy.text(str(error)))
         try:
             for logger in self._loggers:
                 logger.info("refused", **fields)
         except Exception as failed:  # noqa: BLE001 # an application's logger may raise anything
-            _LOG.warning("the log cannot be written: %s", failed)
+            _LOG.warning("the log cannot be written: %s", _words(failed))
 
     def forget(self, run_id: str) -> None:
         """Nothing; the store knows now what was told of the run."""
@@ -101,6 +105,10 @@ class Telemetry:
             raise BadInputError(f"the log {target} cannot be written: {error.strerror}") from error
         self._files.append(file)
         return _file_logger(file)
+
+
+def _words(error: Exception) -> str:
+    return without_tokens(str(error))
 
 
 def _file_logger(file: LogFile) -> Logger:

@@ -8,6 +8,7 @@ from functools import partial
 
 from engine.codec.events import ticks
 from engine.core.clean import error_words
+from engine.core.tokens import without_tokens
 from engine.errors import BadInputError, RunBusy, RunTooNewError, UnverifiedRunError
 from engine.ports import Head
 from engine.runtime.host import Host
@@ -124,7 +125,7 @@ class Worker:
             rest = POLL * 2**head.tries
             self._failed.add(head.run_id)
             words = "run %s could not be driven (%d of %d tries): %s"
-            _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, error_words(error))
+            _LOG.warning(words, head.run_id, head.tries + 1, MOST_TRIES, _words(error))
         self._resting[head.run_id] = clock.monotonic() + rest
 
     def _forget(self, run_id: str, _: "asyncio.Task[None]") -> None:
@@ -147,4 +148,8 @@ class Worker:
             try:
                 await self._host.settle(head.run_id)
             except Exception as error:  # noqa: BLE001 # one bad run stops no other
-                _LOG.warning("run %s: %s", head.run_id, error_words(error))
+                _LOG.warning("run %s: %s", head.run_id, _words(error))
+
+
+def _words(error: BaseException) -> str:
+    return without_tokens(error_words(error))

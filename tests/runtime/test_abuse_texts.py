@@ -140,10 +140,13 @@ async def test_secrets_that_are_not_the_model_s_reach_nothing_that_is_written_or
     monkeypatch.setenv("SHOP_TOKEN", CANARY)
     till, keeping = Till(), Keeping()
 
+    used = list[str]()
+
     @tool
     def unlock(order: str, key: SecretStr = SecretStr(CANARY)) -> str:  # noqa: B008 # a secret default is the point
         """Unlock."""
-        raise AssertionError(order, key)
+        used.append(key.get_secret_value())
+        return f"unlocked {order}"
 
     turn = calls(("unlock", {"order": "1"}), ("pay", {"order": "1", "amount": 5}))
     replies = [completion(turn, "tool_calls"), completion({"content": "ok"})]
@@ -152,11 +155,14 @@ async def test_secrets_that_are_not_the_model_s_reach_nothing_that_is_written_or
         tools = [till.tool(), unlock]
         async with desk(tools=tools, model=model, notifiers=[keeping], approvers=BOSSES) as engine:
             await engine.start("shop", "Hello", run_id="r1")
-            await not_allowed(engine, engine.approve("r1", by="mallory"), "none of the approvers")
+            mallory = engine.approve("r1", "call_1_1", by="mallory")
+            await not_allowed(engine, mallory, "none of the approvers")
+            await engine.approve("r1", "call_1_1", by="ann")
             run = await engine.approve("r1", by="ann")
             written = [path.read_bytes() for path in Path.cwd().iterdir() if path.is_file()]
         assert CANARY in server.headers[0]["authorization"], "the secret was not there to be told"
-    assert (run.state, till.paid, len(keeping.told)) == (State.Done, [5.0], 1)
+    assert (run.state, till.paid, len(keeping.told)) == (State.Done, [5.0], 2)
+    assert used == [CANARY]
     assert len(written) >= 2, "there is no store, or no log"
     assert not any(CANARY.encode() in each for each in written)
     assert CANARY not in "".join(keeping.told) + caplog.text + run.model_dump_json()

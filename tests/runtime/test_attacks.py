@@ -37,7 +37,7 @@ async def test_arguments_that_read_differently_the_second_time_never_reach_a_per
         raise AssertionError(x)
 
     @tool
-    def hide(word: SecretStr) -> str:
+    def hide(word: Annotated[SecretStr, AfterValidator(_longer)]) -> str:
         """Hide."""
         raise AssertionError(word)
 
@@ -47,6 +47,10 @@ async def test_arguments_that_read_differently_the_second_time_never_reach_a_per
     assert run.state is State.Done
     for message in run.messages[3:5]:
         assert "do not stay the same" in (message.content or "")
+
+
+def _longer(secret: SecretStr) -> SecretStr:
+    return SecretStr(f"{secret.get_secret_value()}!")
 
 
 @pytest.mark.parametrize("after", ["gone", "changed"])
