@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.core.tools import tool
     from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Workflow
     from engine.errors import (
+        ArchivedRunError,
         BadInputError,
         ConflictError,
         CorruptRunError,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from engine.evals.evaluate import evaluate
     from engine.evals.files import read_cases
     from engine.evals.results import CaseResult, Evaluation
+    from engine.keeping.archive import Archiving
+    from engine.keeping.forget import Forgetting
     from engine.logs.reading import Tally
     from engine.logs.runs import LoggedRun
     from engine.models.openai import OpenAIModel
@@ -75,6 +78,8 @@ __all__ = [
     "ApprovalPolicy",
     "Approve",
     "Approvers",
+    "ArchivedRunError",
+    "Archiving",
     "BadInputError",
     "Case",
     "CaseResult",
@@ -96,6 +101,7 @@ __all__ = [
     "Expect",
     "ExpectedAnswer",
     "ExpectedCall",
+    "Forgetting",
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
@@ -168,7 +174,7 @@ _HOMES = {
     "engine.core.tool": "Tool",
     "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Workflow",
     "engine.errors": (
-        "BadInputError ConflictError CorruptRunError DefinitionError EngineError"
+        "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
         " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
         " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
         " UnreadableRunError UnverifiedRunError"
@@ -179,6 +185,8 @@ _HOMES = {
     "engine.evals.results": "CaseResult Evaluation",
     "engine.logs.reading": "Tally",
     "engine.logs.runs": "LoggedRun",
+    "engine.keeping.archive": "Archiving",
+    "engine.keeping.forget": "Forgetting",
     "engine.models.openai": "OpenAIModel",
     "engine.models.scripted": "ScriptedModel",
     "engine.notifiers.command": "CommandNotifier",

@@ -11,7 +11,7 @@ from engine.cli.filters import seconds
 from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.root import command, login
-from engine.cli.text import visible
+from engine.cli.text import counted, visible
 
 if TYPE_CHECKING:
     from engine.keeping.archive import Archiving
@@ -41,8 +41,9 @@ def archive(settings: Settings, ended_before: str, to: Path) -> int:
     if settings.json:
         print_json(asdict(done))
     else:
-        where = ", ".join(done.files) or "no file"
-        click.echo(f"{done.runs} runs were moved to {visible(where)}.")
+        where = ", ".join(done.files) or "an archive"
+        many = counted(done.runs, "run") if done.runs else "no runs"
+        click.echo(f"Moved to {visible(where)}: {many}.")
         for words in done.left.values():
             click.echo(f"waystation: left in the store: {visible(words)}", err=True)
     return int(bool(done.left))
@@ -83,10 +84,14 @@ def _print(done: "Forgetting") -> None:
     if not done.erased and not done.left:
         click.echo("There is no such run.")
     for run_id, events in done.erased.items():
-        words = f"erased from {events} events" if events else "there was nothing left to erase"
+        words = (
+            f"erased from {counted(events, 'event')}"
+            if events
+            else "there was nothing left to erase"
+        )
         click.echo(f"Run {visible(run_id)}: {words}.")
     for file, lines in done.files.items():
-        click.echo(f"{visible(file)}: {lines} lines changed.")
+        click.echo(f"{visible(file)}: {counted(lines, 'line')} changed.")
     for words in done.left.values():
         click.echo(f"waystation: not erased: {visible(words)}", err=True)
     for place in done.doubtful:

@@ -55,7 +55,8 @@ def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
         click.echo(f"{counted(tally.foreign, 'line')} of other programs passed over.")
     for one in whole:
         if one.masked:
-            words = f"run {one.run_id}: {counted(one.masked, 'event')} masked in the log"
+            many = counted(one.masked, "event")
+            words = f"run {one.run_id}: {many} masked or erased in the log"
             calls = f"; in doubt, as arguments are missing: {', '.join(one.lost)}"
             click.echo(visible(words + (calls if one.lost else "")))
     for bad in tally.damaged:

@@ -163,7 +163,8 @@ async def _lines(keeper: Keeper, head: Head) -> list[Line]:
     draft = await load(keeper.store, head.run_id, keeper.keys)
     if draft.run is None or draft.run.seq != head.seq:
         raise ConflictError(f"run {head.run_id} has been moved on meanwhile")
-    await settle_log(draft, keeper.store, keeper.telemetry)
+    if draft.lines:
+        await settle_log(draft, keeper.store, keeper.telemetry)
     if draft.lines and keeper.telemetry.has_loggers:
         raise ConflictError(f"run {head.run_id} has lines that the log could not take")
     whole = Draft(keeper.keys)

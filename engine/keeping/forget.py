@@ -133,7 +133,8 @@ class _Work:
             draft.lease = now.lease
             draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
             try:
-                await settle_log(draft, store, self.keeper.telemetry)
+                if draft.lines:
+                    await settle_log(draft, store, self.keeper.telemetry)
             except ConflictError:
                 continue
             return draft
