@@ -71,7 +71,8 @@ def _looked_at(path: Path, flags: int) -> tuple[int, int, int]:
 
 def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
     connection.set_busy_timeout(BUSY_MS)
-    connection.pragma("auto_vacuum", 2)  # of a new file: what is freed can be given back
+    if not connection.pragma("user_version"):
+        connection.pragma("auto_vacuum", 2)  # of a new file: what is freed can be given back
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")  # NORMAL loses committed intents at a power cut
     connection.pragma("foreign_keys", True)
