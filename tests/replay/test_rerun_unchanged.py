@@ -40,6 +40,7 @@ async def test_golden_runs_of_every_version_rerun_as_they_were(version: str) -> 
         found = {
             run_id: rerun(journal, workflows[getattr(journal[0].event, "workflow", "")])
             for run_id, journal in (await journals_of(engine)).items()
+            if run_id != "forgotten"  # nothing is left of it to rerun
         }
     assert len(found) > 5
     diverging = {run_id: one.words for run_id, one in found.items() if one}

@@ -26,7 +26,9 @@ from engine.stores.sqlite import SqliteStore
 from tests.clock import Jumping
 from tests.replay.bazaar import APPROVERS, Bell, bazaar
 from tests.replay.bazaar_runs import BazaarRuns
+from tests.replay.kept_runs import KeptRuns
 from tests.replay.market import Market
+from tests.replay.vault import vault
 from tests.runtime.test_engine import calls
 
 LOOK, PAY = ("look", {"order": "1"}), ("pay", {"order": "2", "amount": 3})
@@ -50,16 +52,18 @@ class Writer:
         self.folder, self.clock, self.market = folder, Ticking(), Market()
         self.bells = (Bell("bell"), Bell("horn", OSError("nobody there")))
         self.bazaar = BazaarRuns(self.market, self.pass_time)
+        self.kept = KeptRuns(self.market, self.clock.now, folder)
 
     def pass_time(self, how_long: timedelta) -> None:
         self.clock.time += how_long
 
-    def engine(self, *, changed: bool = False) -> Engine:
+    def engine(self, *, changed: bool = False, store: str = "runs.db") -> Engine:
         return Engine(
-            store=f"sqlite:///{self.folder}/runs.db",
+            store=store if store == "memory://" else f"sqlite:///{self.folder}/{store}",
             workflows=[
                 self.market.workflow(changed=changed),
                 bazaar(self.market, *self.bells),
+                vault(self.market),
             ],
             approvers=APPROVERS,
             log=self.folder / "runs.jsonl",
@@ -157,6 +161,16 @@ async def write(folder: Path) -> None:
     ]
     for part, changed in parts:
         async with writer.engine(changed=changed) as engine:
+            await part(engine)
+    async with writer.engine(store="memory://") as engine:
+        await writer.kept.elsewhere(engine)
+    for part in (
+        writer.kept.secret,
+        writer.kept.rebuilt,
+        writer.kept.forked,
+        writer.kept.forgotten,
+    ):
+        async with writer.engine() as engine:
             await part(engine)
     await writer.leave()
 
