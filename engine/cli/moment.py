@@ -52,9 +52,7 @@ def print_moment(one: "Told", workflow: "Workflow | None", settings: Settings) -
 
 def _told(run: Run, one: "Told") -> Run:
     """The run without what must not be told."""
-    data = orjson.dumps(run.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    masked = one.secrecy.masked("run", data)
-    return run if masked == data else Run.model_validate(orjson.loads(masked))
+    return one.secrecy.told(run)
 
 
 def _state(run: Run) -> Iterator[str]:

@@ -13,7 +13,7 @@ from engine.cli.reading import unmasked
 from engine.cli.root import ask, by_option, command, model_option
 from engine.cli.text import visible
 from engine.core.canonical import parse_object
-from engine.core.tokens import HIDDEN
+from engine.core.tokens import MASK
 from engine.errors import BadInputError, EngineError
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def _unmasked(
     run = ask(settings, lambda engine: engine.run(asked.run_id))
     truths = [one.arguments for one in run.approvals if one.digest == asked.digest]
     whole = unmasked(arguments, asked.arguments, truths[0]) if truths else arguments
-    if HIDDEN in json.dumps(whole) and not (truths and HIDDEN in json.dumps(truths[0])):
-        click.echo(f"  {HIDDEN} stands for what is not shown; leave all of that value, or write it")
+    if MASK in json.dumps(whole) and not (truths and MASK in json.dumps(truths[0])):
+        click.echo(f"  {MASK} stands for what is not shown; leave all of that value, or write it")
         return None
     return whole if isinstance(whole, dict) else None
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from engine.core.clean import clean_text
 from engine.core.secret_paths import Paths, below
-from engine.core.tokens import HIDDEN, fold, may_hold_token, without_tokens
+from engine.core.tokens import MASK, fold, may_hold_token, without_tokens
 
 BUILT_IN = (
     "password",
@@ -93,7 +93,7 @@ class Mask:
             return self.text(text, found)
         value = read_json(text)
         if value is None:
-            return HIDDEN if text.strip() else text
+            return MASK if text.strip() else text
         return _written(value, self.value(value, paths, found), text)
 
     def value(
@@ -124,7 +124,7 @@ class Mask:
             case _:
                 words = str(value)
                 whole = words in self.values or without_tokens(words) != words
-                return HIDDEN if whole else value
+                return MASK if whole else value
 
     def _plain(self, text: str, found: set[str] | None) -> str:
         """A text that is no JSON; what looks like a piece of it is taken for one."""
@@ -134,7 +134,7 @@ class Mask:
             if found is not None:
                 found.update(_leaves(match[place]))
             start, end = match.start(place) - match.start(), match.end(place) - match.start()
-            return f"{match[0][:start]}{HIDDEN}{match[0][end:]}"
+            return f"{match[0][:start]}{MASK}{match[0][end:]}"
 
         text = self._pieces.sub(drop, text)
         return without_tokens(self._without_known(text))
@@ -146,14 +146,14 @@ class Mask:
             longest_first = sorted(self.values, key=len, reverse=True)
             forms = [form for one in longest_first for form in _forms(one)]
             self._known = re.compile("|".join(forms))
-        return self._known.sub(HIDDEN, text)
+        return self._known.sub(MASK, text)
 
 
 def hidden(value: Any, found: set[str] | None = None) -> Any:  # noqa: ANN401 # JSON is whatever it is
     """*** in the place of a value; None, which is the lack of one, stays."""
     if found is not None:
         found.update(_leaves(value))
-    return None if value is None else HIDDEN
+    return None if value is None else MASK
 
 
 def read_json(text: str) -> Any:  # noqa: ANN401 # JSON is whatever it is

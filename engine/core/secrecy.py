@@ -33,8 +33,6 @@ _FREE = (
     | ev.MessageReceived
 )
 
-MASK = "***"
-
 
 class Declaring(Protocol):
     """What says what is secret: a workflow, or a run that is under it."""

@@ -9,7 +9,7 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Callable
 
-HIDDEN = "***"
+MASK = "***"
 
 _Match = re.Match[str]
 
@@ -85,16 +85,16 @@ def without_tokens(text: str) -> str:
     """The text with *** in the place of each token."""
     for mark, shape in _SHAPES:
         if mark in text:
-            text = shape.sub(HIDDEN, text)
+            text = shape.sub(MASK, text)
     if "://" in text:
-        text = _URL.sub(rf"\1{HIDDEN}", text)
-    text = _BEARER.sub(rf"\1{HIDDEN}", text)
+        text = _URL.sub(rf"\1{MASK}", text)
+    text = _BEARER.sub(rf"\1{MASK}", text)
     text = _BASIC.sub(_hidden_if(_is_basic), text)
     return _CARD.sub(_card_hidden, text)
 
 
 def _hidden_if(holds: Callable[[str], bool]) -> Callable[[_Match], str]:
-    return lambda found: f"{found[1]}{HIDDEN}" if holds(found[2]) else found[0]
+    return lambda found: f"{found[1]}{MASK}" if holds(found[2]) else found[0]
 
 
 def _is_basic(token: str) -> bool:
@@ -114,7 +114,7 @@ def _card_hidden(found: _Match) -> str:
         if not between:
             return found[0]
         rest = f"{between}{last}{rest}"
-    return f"{HIDDEN}{rest}"
+    return f"{MASK}{rest}"
 
 
 def _parted(text: str) -> tuple[str, str, str]:

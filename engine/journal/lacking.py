@@ -1,8 +1,8 @@
 """What a copy of a journal lacks that its run would go on with."""
 
 from engine.core.run import Run
-from engine.core.secrecy import MASK
 from engine.core.states import ENDED
+from engine.core.tokens import MASK
 
 
 def lacking(run: Run) -> tuple[str, ...]:

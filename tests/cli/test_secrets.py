@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -82,6 +83,11 @@ LOOKING = [
     ("stats",),
     ("stats", "--json"),
     ("verify",),
+    ("replay", "r1"),
+    ("replay", "r1", "--json"),
+    ("replay", "r1", "--at", "5"),
+    ("replay", "r1", "--at", "5", "--json"),
+    ("rerun", "r1"),
 ]
 
 
@@ -94,6 +100,32 @@ def test_nothing_that_looks_prints_a_secret(words: tuple[str, ...]) -> None:
     after = printed(*words)
     if words[0] in {"show", "list"}:
         assert "Done with ***, ***, ***." in after
+
+
+def test_where_today_s_code_differs_is_told_without_the_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workflow = desk.WORKFLOWS[0]
+    silent = tool(approval="never", name="enter")(enter.function)
+    monkeypatch.setattr(desk, "WORKFLOWS", [replace(workflow, tools=(silent, greet))])
+    assert "diverges at" in printed("rerun", "r1")
+    assert json.loads(printed("rerun", "r1", "--json"))["runs"][0]["divergence"]
+
+
+def test_an_evaluation_is_told_without_the_secret() -> None:
+    case = {
+        "name": "one",
+        "workflow": "desk",
+        "message": "Hello",
+        "approvals": [{"tool": "enter", "verdict": "approve", "by": "ann"}],
+        "expect": {
+            "answer": {"contains": "no such"},
+            "calls": [{"tool": "enter", "arguments": {"word": "another"}}],
+        },
+    }
+    with open("cases.jsonl", "w") as file:  # noqa: PTH123 # the working folder's
+        file.write(json.dumps(case))
+    assert "FAILED one" in printed("eval", "cases.jsonl")
 
 
 def test_who_approves_sees_what_is_hidden_and_the_digest() -> None:
