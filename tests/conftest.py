@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def _every_run_is_rebuilt_from_its_log(
 ) -> Iterator[None]:
     """Whatever runs a test makes, in memory or in a file, are whole in their log, too."""
     logs = tmp_path / ".rebuilt"
-    leave, looked_at = Engine.__aexit__, 0
+    leave, looked_at, numbers = Engine.__aexit__, 0, count(1000)
 
     async def look_and_leave(engine: Engine, *error: Any) -> None:
         nonlocal looked_at
@@ -41,7 +42,7 @@ def _every_run_is_rebuilt_from_its_log(
         keys = engine._keys  # noqa: SLF001 # as above
         ours = isinstance(store, MemoryStore) or keys.newest
         if store is not None and ours and error[0] is None and looked_at < MOST:
-            log = logs / f"{id(engine)}.jsonl"
+            log = logs / f"{next(numbers)}.jsonl"
             looked_at += await rebuild_and_compare(store, log, keys)
         await leave(engine, *error)
 

@@ -15,16 +15,16 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.codec.checkpoints import decode_checkpoint
-from engine.codec.events import ticks
 from engine.core.states import ENDED
 from engine.errors import ConflictError, EngineError, UnreadableRunError
 from engine.journal.lines import Line, raw_line
 from engine.journal.walk import walk
 from engine.keeping.keeper import Keeper, drives
-from engine.keeping.rewriting import marker_of, sync_folder
+from engine.keeping.moving import move_out
+from engine.keeping.rewriting import marker_of, rewrite, sync_folder
 from engine.logs.reading import Tally
-from engine.logs.runs import LoggedRun, logged_runs
-from engine.ports import Archived, Head
+from engine.logs.runs import logged_runs
+from engine.ports import Head
 from engine.runtime.commit import settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.load import load
@@ -32,7 +32,6 @@ from engine.runtime.logfile import lock_patiently
 from engine.runtime.verify import end_of
 
 _PAGE = 200
-_AT_ONCE = 64  # runs that share a sync
 _NAME, _END = "waystation-%Y-%m-%dT%H%M%SZ", ".jsonl.gz"
 
 
@@ -58,7 +57,7 @@ async def archive(keeper: Keeper, before: datetime, folder: Path) -> Archiving:
         with ExitStack() as held:
             file = await _written(keeper, before, _absolute(folder), done, held)
             if file is not None:
-                await _move_out(keeper, file, done)
+                await _move_out(keeper, file, held, done)
     except OSError as error:
         raise EngineError(
             f"{error.filename or folder} failed: {error.strerror}; no run is lost: see to it, "
@@ -83,7 +82,7 @@ async def _finish(keeper: Keeper, marker: Path, done: Archiving) -> None:
         except (BlockingIOError, FileNotFoundError):
             return
         if _is_same(file, marker):
-            await _move_out(keeper, file, done)
+            await _move_out(keeper, file, held, done)
         else:  # it was never whole, and nothing was removed for it
             os.unlink(marker)  # noqa: PTH108 # named in tests
 
@@ -104,7 +103,9 @@ async def _written(
             sync_folder(folder)
             return file
     except BaseException:
-        os.unlink(marker)  # noqa: PTH108 # named in tests
+        if _is_same(file, marker):
+            os.unlink(file)  # noqa: PTH108 # named in tests
+        os.unlink(marker)  # noqa: PTH108 # as above
         raise
     os.unlink(marker)  # noqa: PTH108 # as above
     return None
@@ -189,41 +190,16 @@ def _require_whole(file: Path, count: int, keeper: Keeper) -> None:
         raise EngineError(f"the archive has {whole} of {count} runs, so nothing was removed")
 
 
-async def _move_out(keeper: Keeper, file: Path, done: Archiving) -> None:
-    """Nothing; what is in the file, and still so in the store, is only in the file now."""
-    some: list[LoggedRun] = []
-    for run in logged_runs([file], Tally(), keeper.keys):
-        some.append(run)
-        if len(some) == _AT_ONCE:
-            await asyncio.gather(*(_remove(keeper, file, one, done) for one in some))
-            some.clear()
-    await asyncio.gather(*(_remove(keeper, file, one, done) for one in some))
-    if [row async for row in keeper.rows(str(file))]:
+async def _move_out(keeper: Keeper, file: Path, held: ExitStack, done: Archiving) -> None:
+    """Nothing; what is in the file is only there now, and what stays in the store is not in it."""
+    moved = await move_out(keeper, file)
+    held.close()
+    done.runs += moved.runs
+    done.left.update(moved.stayed)
+    if moved.kept:
         done.files.append(str(file))
-    else:
-        os.unlink(file)  # noqa: PTH108 # no run is in it that the store has not
-    os.unlink(marker_of(file))  # noqa: PTH108 # named in tests
-    sync_folder(file.parent)
-
-
-async def _remove(keeper: Keeper, file: Path, run: LoggedRun, done: Archiving) -> None:
-    try:
-        *_, last = run.steps(keeper.keys)
-        row = Archived(
-            run_id=run.run_id,
-            workflow=last.run.workflow,
-            state=last.run.state,
-            seq=last.run.seq,
-            digest=last.entry.digest,
-            at=ticks(keeper.clock.now()),
-            place=str(file),
-        )
-        await keeper.store.archive(row)
-    except (UnreadableRunError, ConflictError) as error:
-        if await keeper.store.head(run.run_id) is not None:
-            done.left[run.run_id] = str(error)
-    else:
-        done.runs += 1
+    if moved.stayed and not moved.foreign:  # it may be forgotten there, and nobody looked here
+        await asyncio.to_thread(rewrite, file, {name: {} for name in moved.stayed})
 
 
 def _absolute(folder: Path) -> Path:

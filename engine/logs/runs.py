@@ -14,6 +14,8 @@ from engine.logs.reading import Damaged, Tally, read_lines
 from engine.logs.sorting import Sorted
 from engine.ports import Entry
 
+_ERASED = "data_erased"
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
@@ -58,22 +60,37 @@ def logged_runs(
 
 
 def _put_together(run_id: str, found: Sorted, damaged: list[Damaged], keys: AuditKeys) -> LoggedRun:
-    lines: list[Line] = []
+    told: list[list[Line]] = []
     for seq, candidates in found.of(run_id):
-        previous = lines[-1].entry.digest if lines else GENESIS
+        previous = told[-1][0].entry.digest if told else GENESIS
         fitting = [one for one in candidates if _fits(previous, one, keys)]
         if fitting and len(fitting) < len(candidates):
             words = "it does not follow from what stands before it; another line of that seq does"
             damaged.append(Damaged("a line", words, run_id, seq))
         fitting = fitting or [candidates[0]]
         if len({one.entry.digest for one in fitting}) > 1:
-            return LoggedRun(run_id, tuple(lines), f"the logs tell two stories of seq {seq}")
-        lines.append(min(fitting, key=_is_masked))
+            return LoggedRun(run_id, _told_best(told), f"the logs tell two stories of seq {seq}")
+        told.append(fitting)
+    lines = _told_best(told)
     newest = lines[-1].entry.seq
     for one in damaged:
         if one.run_id == run_id and (one.seq is None or one.seq > newest):
-            return LoggedRun(run_id, tuple(lines), f"a line of it is damaged ({one.where})")
-    return LoggedRun(run_id, tuple(lines))
+            return LoggedRun(run_id, lines, f"a line of it is damaged ({one.where})")
+    return LoggedRun(run_id, lines)
+
+
+def _told_best(told: list[list[Line]]) -> tuple[Line, ...]:
+    """The line of each seq that says most of it; the least, where it was erased since."""
+    kinds = [lines[0].entry.kind for lines in told]
+    since = len(kinds) - kinds[::-1].index(_ERASED) if _ERASED in kinds else 0
+    return (
+        *(min(lines, key=_length) for lines in told[:since]),
+        *(min(lines, key=_is_masked) for lines in told[since:]),
+    )
+
+
+def _length(line: Line) -> tuple[bool, int]:
+    return not line.entry.cover, len(line.entry.data)
 
 
 def _fits(previous: bytes, line: Line, keys: AuditKeys) -> bool:

@@ -12,6 +12,8 @@ import pytest
 from engine import BadInputError, Engine, EngineError, State
 from engine.codec.chain import AuditKeys
 from engine.errors import ArchivedRunError, ConflictError, RunExistsError
+from engine.keeping.rewriting import marker_of
+from engine.ports import Archived
 from engine.stores.sqlite import SqliteStore
 from tests.keeping.office import (
     DAY,
@@ -144,6 +146,37 @@ async def test_a_run_that_a_message_wakes_meanwhile_stays_and_is_named(
         run = await later.run("r1")
         assert (run.state, run.answer) == (State.Done, "Yes.")
         assert (await later.examine()).damaged == {}
+    assert set((await rebuilt(Path(done.files[0])))[0]) == {"r2"}
+
+
+async def test_a_file_from_which_every_run_was_woken_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await ended("r1")
+
+    async def woken(_: SqliteStore, row: Archived) -> None:
+        raise ConflictError(f"{row.run_id} has moved on")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(SqliteStore, "archive", woken)
+        async with engine(100) as later:
+            done = await later.archive(ended_before=DAY, to=TO)
+    assert (done.files, done.left) == ([], {"r1": "r1 has moved on"})
+    assert list(TO.iterdir()) == []  # nothing else runs
+
+
+async def test_what_another_store_has_left_broken_off_in_the_folder_is_left_alone() -> None:
+    await ended("r1")
+    file = await filed()
+    marker = marker_of(file)
+    marker.hardlink_to(file)  # as if it had died there
+    async with engine(100, store="sqlite:///other.db", log=None) as other:
+        assert (await other.archive(ended_before=DAY, to=TO)).files == []
+    assert marker.samefile(file)
+    async with engine(100) as again:
+        assert (await again.archive(ended_before=DAY, to=TO)).files == [str(file)]
+    assert not marker.exists()
+    assert set((await rebuilt(file))[0]) == {"r1"}
 
 
 async def test_an_archive_that_does_not_read_back_removes_nothing(

@@ -1,6 +1,7 @@
 """What was said in ended runs is erased wherever it is kept; what happened stays, and verifies."""
 
 import gzip
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,17 @@ async def test_what_broke_off_after_the_store_is_finished_by_the_customer_s_key(
     LOG.write_bytes(log)  # as it is where the process died before it came to the log
     done = await forgotten(customer=CHLOE)
     assert (done.erased, traces()) == ({"r1": 0}, [])
+
+
+async def test_an_old_log_that_was_not_erased_brings_nothing_back_beside_a_newer_one() -> None:
+    await ended("r1")
+    shutil.copy(LOG, OLD)
+    await forgotten("r1")
+    store = SqliteStore(DB)
+    runs, _, copy = await rebuilt(OLD, LOG)
+    assert runs["r1"].fault is None
+    assert list(await copy.entries("r1")) == list(await store.entries("r1"))
+    await store.close()
 
 
 async def test_what_a_late_tool_says_is_erased_by_asking_again() -> None:
