@@ -161,7 +161,8 @@ def _until(until: object) -> str:
 
 def _message(message: Message) -> Iterator[str]:
     of = f" {visible(message.tool_call_id)}" if message.tool_call_id else ""
-    yield f"    {message.role}{of}: {block(message.content or '')}".rstrip()
+    if message.content or not message.tool_calls:
+        yield f"    {message.role}{of}: {block(message.content or '')}".rstrip()
     for call in message.tool_calls:
         name = f"{visible(call.function.name)} ({visible(call.id)})"
         yield f"    {message.role} asks for {name}: {visible(call.function.arguments)}"
