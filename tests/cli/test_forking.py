@@ -95,7 +95,7 @@ def test_several_arguments_may_be_changed_at_once() -> None:
         (("--at", "2", "--arguments", "call_1_1", "amount=x"), "'amount=x' is not NAME=JSON"),
         (("--at", "2", "--arguments", "call_1_1", 'amount="x"'), "pay (call_1_1): amount"),
         (("--at", "2", "--arguments", "call_7", "a=1"), "no open call 'call_7'"),
-        (("--at", "8", "--arguments", "call_1_2", "line=1"), "fork earlier, at seq"),
+        (("--at", "6", "--arguments", "call_1_2", "line=1"), "fork earlier, at seq"),
         (("--at", "2", "--message", "a", "--edit-instructions", "i.md"), "changes one thing"),
         (("--at", "2", "--edit-instructions", "gone.md"), "gone.md cannot be read: No such file"),
         (("--at", "2", "--edit-instructions", "bytes.md"), "cannot be read: it is no text"),
