@@ -59,7 +59,7 @@ def _told(run: Run, one: "Told") -> Run:
 
 def _state(run: Run) -> Iterator[str]:
     yield (
-        f"Run {run.id} ({visible(run.workflow)}) after seq {run.seq},"
+        f"Run {visible(run.id)} ({visible(run.workflow)}) after seq {run.seq},"
         f" at {run.updated_at:{_TIME}} UTC: {run.state}"
     )
     if run.origin:

@@ -14,14 +14,18 @@ from typing import Any
 
 import pytest
 
-from engine import Engine
+from engine import Engine, events
 from engine.cli.options import Settings
 from engine.cli.recorded import steps_of
 from engine.cli.replaying import walk_paced
+from engine.codec.chain import PLAIN
+from engine.journal.lines import fields_of
 from engine.replay.told import Told, told
+from engine.runtime.draft import Draft
 from tests.cli.desk import APPROVERS, WORKFLOWS, begin, waystation
 from tests.replay.test_replay import Counting
 from tests.runtime.test_engine import SQLITE
+from tests.spec import NOON, STARTED, asks
 
 LOG = Path("runs.jsonl")
 
@@ -171,6 +175,30 @@ def test_it_stops_at_the_first_event_that_does_not_hold() -> None:
     assert (result.stdout.count("\n"), result.stdout.count(" r1 ")) == (2, 2)
     assert result.stderr.startswith("waystation: run r1 is damaged at seq 3:")
     assert result.stderr.count("\n") == 1
+
+
+EVIL = "\x1b[2J\u202e\r"
+
+
+def test_what_a_log_says_is_shown_and_acts_on_no_terminal() -> None:
+    asked = events.ApprovalRequested(
+        approval_id=EVIL, call_id=EVIL, tool=EVIL, arguments={EVIL: EVIL}, digest=EVIL, reason=EVIL
+    )
+    wants = asks((EVIL, f'{{"a": "{EVIL}"}}')).message
+    wants = wants.model_copy(update={"content": EVIL}).with_call_ids((EVIL,))
+    denied = events.ApprovalDenied(
+        approval_id=EVIL, call_id=EVIL, digest=EVIL, by=EVIL, reason=EVIL, note=EVIL
+    )
+    draft = Draft()
+    born = STARTED.model_copy(update={"run_id": EVIL, "workflow": EVIL, "message": EVIL})
+    draft.record((born, events.ToolsRequested(message=wants), asked, denied), NOON)
+    lines = [{"event": "transition", **fields_of(line, PLAIN)} for line in draft.lines]
+    Path("evil.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    for words in ((), ("--json",), *(("--at", str(seq)) for seq in (1, 2, 3, 4))):
+        result = waystation("replay", "evil.jsonl", *words)
+        assert result.exit_code == 0, result.exception
+        assert not set(EVIL[:1] + EVIL[4:]) & set(result.stdout)
+        assert "\\u001b[2J" in result.stdout
 
 
 def test_the_pace_is_kept_by_the_clock() -> None:

@@ -1,5 +1,6 @@
 """Forks that are driven on: what was done before is never done again, unless a person says so."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from engine import (
     Tool,
     ToolContext,
     UnknownRunError,
+    UnverifiedRunError,
     Workflow,
     ask_person,
     events,
@@ -70,10 +72,8 @@ PAY = calls(("pay", {"amount": 5}))
 
 
 def engine(*tools: Tool, model: Told | None = None, store: Any = SQLITE, **more: Any) -> Engine:
-    workflow = Workflow(
-        name="shop", instructions="Help.", tools=tools, model=model or Told(PAY), **more
-    )
-    return Engine(store=store, workflows=[workflow], log="log.jsonl")
+    workflow = Workflow(name="shop", instructions="Help.", tools=tools, model=model or Told(PAY))
+    return Engine(store=store, workflows=[workflow], log="log.jsonl", **more)
 
 
 def log_bytes() -> bytes:
@@ -342,3 +342,27 @@ async def test_four_eyes_still_look_for_somebody_else_than_who_started_the_origi
             await waystation.approve("r2", by="Zoe")
         forks = [one.event for one in await waystation.journal("r2")]
         assert [one.by for one in forks if isinstance(one, events.RunForked)] == ["bob"]
+
+
+async def test_two_forks_of_one_name_at_once_are_one() -> None:
+    async with engine() as waystation:
+        await waystation.start("shop", "Hello", "r1")
+        for detach in (True, False):
+            name = f"detached-{detach}"
+            forks = [waystation.fork("r1", at=1, new_id=name, detach=detach) for _ in range(2)]
+            ended = await asyncio.gather(*forks, return_exceptions=True)
+            assert sorted(isinstance(one, RunExistsError) for one in ended) == [False, True]
+        assert len(await waystation.runs()) == 3
+
+
+async def test_a_fork_under_an_audit_key_is_chained_under_it_and_takes_no_unsealed_past() -> None:
+    key = "k1:0123456789abcdef"
+    async with engine() as waystation:
+        await waystation.start("shop", "Hello", "plain")
+    async with engine(audit_key=key) as waystation:
+        await waystation.start("shop", "Hello", "r1")
+        await waystation.fork("r1", at=2, new_id="r2")
+        assert {one.key for one in await waystation.entries("r2")} == {"k1"}
+        with pytest.raises(UnverifiedRunError, match="waystation seal plain"):
+            await waystation.fork("plain", at=1)
+        assert len(await waystation.runs()) == 3
