@@ -44,7 +44,8 @@ def described(asked: PendingApproval) -> Iterator[str]:
         yield f"  changed by {visible(asked.edited_by or '')}; the model asked for:"
         yield from in_full(asked.original)
     yield (
-        f"  run {asked.run_id}, call {asked.call_id}, digest {asked.digest[:_DIGEST_SHOWN]},"
+        f"  run {visible(asked.run_id)}, call {visible(asked.call_id)},"
+        f" digest {visible(asked.digest[:_DIGEST_SHOWN])},"
         f" asked {asked.requested_at:{_TIME}} UTC"
     )
     if asked.words:
@@ -53,7 +54,7 @@ def described(asked: PendingApproval) -> Iterator[str]:
     yield from _terms(asked)
     if asked.unread:
         count = "a message" if asked.unread == 1 else f"{asked.unread} messages"
-        yield f"  {count} came since, which the model has not seen (show {asked.run_id})"
+        yield f"  {count} came since, which the model has not seen (show {visible(asked.run_id)})"
 
 
 def _form(asked: PendingApproval) -> Iterator[str]:

@@ -9,7 +9,7 @@ import click
 from engine.cli.driving import drive
 from engine.cli.options import Settings
 from engine.cli.root import ask, command, login, model_option, run_argument
-from engine.cli.text import short
+from engine.cli.text import visible
 from engine.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -107,11 +107,14 @@ def _note_again(journal: "tuple[Recorded, ...]", at: int, run_id: str) -> None:
     from engine.core.events import ToolStarted
     from engine.replay.fork import made_since
 
-    for one in made_since(journal, at):
-        if isinstance(one.event, ToolStarted):
-            words = f"{one.event.tool} ({one.event.call_id})"
-            click.echo(
-                f"Note: run {run_id} made this call at seq {one.seq}, and the fork may make it "
-                f"again, under a key of its own: {short(words)}",
-                err=True,
-            )
+    again = [
+        f"{one.event.tool} ({one.event.call_id}) at seq {one.seq}"
+        for one in made_since(journal, at)
+        if isinstance(one.event, ToolStarted)
+    ]
+    if again:
+        click.echo(
+            f"Note: run {run_id} made these calls, and the fork may make them again, under keys "
+            f"of its own: {visible(', '.join(again))}",
+            err=True,
+        )

@@ -57,7 +57,7 @@ def _told(run: Run, one: "Told") -> Run:
 
 def _state(run: Run) -> Iterator[str]:
     yield (
-        f"Run {run.id} ({visible(run.workflow)}) after seq {run.seq},"
+        f"Run {visible(run.id)} ({visible(run.workflow)}) after seq {run.seq},"
         f" at {run.updated_at:{_TIME}} UTC: {run.state}"
     )
     if run.origin:
@@ -159,7 +159,8 @@ def _until(until: object) -> str:
 
 def _message(message: Message) -> Iterator[str]:
     of = f" {visible(message.tool_call_id)}" if message.tool_call_id else ""
-    yield f"    {message.role}{of}: {block(message.content or '')}".rstrip()
+    if message.content or not message.tool_calls:
+        yield f"    {message.role}{of}: {block(message.content or '')}".rstrip()
     for call in message.tool_calls:
         name = f"{visible(call.function.name)} ({visible(call.id)})"
         yield f"    {message.role} asks for {name}: {visible(call.function.arguments)}"

@@ -53,8 +53,14 @@ def _stored(settings: Settings, run_id: str, keys: AuditKeys) -> Iterator[Step]:
         entries, fault = ask(settings, look)
     except UnknownRunError as error:
         raise UnknownRunError(f"{error}, and no log of that name") from None
+    return _walked(entries, run_id, keys, fault)
+
+
+def _walked(
+    entries: "Sequence[Entry]", run_id: str, keys: AuditKeys, fault: UnreadableRunError | None
+) -> Iterator[Step]:
     yield from walk(entries, run_id, keys)
-    if fault is not None:  # with what is stored beside the journal
+    if fault is not None:  # it lies in what is stored beside the journal
         raise fault
 
 
@@ -65,7 +71,7 @@ def _logged(log: Path, wanted: str | None, keys: AuditKeys) -> Iterator[Step]:
     tally = Tally()
     run = _one_of(logged_runs([log], tally, keys), log, wanted)
     _note_damage(tally.damaged)
-    yield from run.steps(keys)
+    return run.steps(keys)
 
 
 def _one_of(runs: "Iterable[LoggedRun]", log: Path, wanted: str | None) -> "LoggedRun":

@@ -78,7 +78,11 @@ async def walk_paced(
 def _walk_by_key(steps: "Iterable[Told]", show: "Callable[[Told], None]") -> None:
     for one in steps:
         show(one)
-        if (click.getchar() or "q").lower() == "q":  # nothing: the terminal is gone
+        try:
+            key = click.getchar()
+        except EOFError:
+            return
+        if (key or "q").lower() == "q":  # nothing: the terminal is gone
             return
 
 

@@ -90,17 +90,17 @@ def _past(steps: Iterable[Step], at: int) -> _Past:
     past: _Past | None = None
     newest = 0
     for step in steps:
-        newest, event = step.entry.seq, step.recorded.event
+        if isinstance(step.recorded.event, ev.DataErased):
+            raise RefusedError(
+                f"what was said in run {step.run.id} was erased, as was asked for; "
+                "it cannot be forked: start another"
+            )
+        newest = step.entry.seq
         if newest <= at:
             past = past or _Past(step.run)
             past.run, past.digest = step.run, step.entry.digest.hex()
             past.is_masked |= bool(step.entry.cover)
             past.events.append(step.recorded)
-        elif isinstance(event, ev.DataErased):
-            raise RefusedError(
-                f"what run {step.run.id} was told was erased at seq {newest}; "
-                "fork it there or later"
-            )
     if past is None or at > newest:
         raise BadInputError(f"there is no event {at} to fork at; the run has 1 to {newest}")
     if past.run.state is State.Aborted:
