@@ -142,9 +142,9 @@ __all__ = [
     "next_state",
     "read_cases",
     "recordings",
+    "replay",
     "rerun",
     "rerun_live",
-    "replay",
     "tool",
 ]
 

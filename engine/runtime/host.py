@@ -20,6 +20,7 @@ from engine.errors import (
     CorruptRunError,
     DefinitionError,
     NotAllowedError,
+    RefusedError,
     RunBusy,
     UnknownRunError,
     UnknownWorkflowError,
@@ -139,6 +140,11 @@ class Host:
                 raise UnknownRunError(f"there is no run {run_id!r} in this store")
             if draft.key:
                 return False
+            if draft.forgeable:
+                raise RefusedError(
+                    f"run {run_id} cannot be sealed: something in it was masked without an audit "
+                    "key, and can be changed by anybody; go on with it without one"
+                )
             events = accept(draft.run, None, command, self._authority())
             draft.record(events, self.clock.now())
             try:

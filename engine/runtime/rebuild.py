@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from engine.codec.chain import AuditKeys
+from engine.codec.chain import PLAIN, AuditKeys
 from engine.core import events as ev
 from engine.errors import ConflictError
 from engine.journal.lacking import lacking
@@ -27,6 +27,8 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
         entries.append(step.entry)
     if await _is_there(store, draft):
         return draft
+    if not draft.key:
+        draft.keys = PLAIN  # who wrote the log had no key, and nobody has vouched for it
     covered = [one for one in entries if one.cover]
     if covered and (calls := lacking(draft.live)):
         draft.record((ev.ArgumentsLost(calls=calls),), now)
