@@ -77,9 +77,14 @@ async def cover_up(upto: int, old: bytes, new: bytes) -> None:
     await mend()
 
 
-async def mend() -> None:
+async def set_back(seq: int) -> None:
+    """Make the run's own row that of an earlier seq, with all of the journal left in place."""
+    await mend(seq)
+
+
+async def mend(seq: int | None = None) -> None:
     store = SqliteStore("runs.db")
-    entries = await store.entries("r1")
+    entries = (await store.entries("r1"))[:seq]
     await store.close()
     try:
         run = fold(

@@ -27,6 +27,7 @@ from tests.runtime.insider import (
     forge_a_verdict,
     parked,
     rewrite,
+    set_back,
     tamper,
 )
 
@@ -137,6 +138,32 @@ async def test_an_end_that_is_cut_off_and_a_run_that_is_gone_are_found_by_anchor
     async with desk(Till()) as engine:
         (words,) = (await engine.examine(anchors)).damaged.values()
         assert words == "run r1 is gone; it was anchored at seq 3"
+
+
+async def test_a_row_that_is_set_back_before_events_that_are_there_is_found() -> None:
+    await parked()
+    async with desk(Till()) as engine:
+        await engine.approve("r1", by="ann")
+        anchors = [one async for one in engine.anchors()]
+    await set_back(3)
+    till = Till()
+    async with desk(till) as engine:
+        found = await engine.examine(anchors)
+        assert "goes on after seq 3, at which its row ends" in found.damaged["r1"]
+        with pytest.raises(CorruptRunError):
+            await engine.resume("r1")
+    assert till.paid == []
+
+
+async def test_no_run_is_kept_from_sight_by_its_place_in_the_store() -> None:
+    await parked()
+    with closing(apsw.Connection("runs.db")) as store:
+        highest = 2**63 - 1
+        store.execute(f"UPDATE events SET run = {highest}")  # noqa: S608 # a number
+        store.execute(f"UPDATE runs SET id = {highest}")  # noqa: S608 # a number
+    async with desk(Till()) as engine:
+        assert [run.id for run in await engine.runs()] == ["r1"]
+        assert (await engine.examine()).keyed == {"k1": 1}
 
 
 async def test_anchors_hold_while_a_run_goes_on_and_not_of_another_story() -> None:
