@@ -32,6 +32,8 @@ def verify(settings: Settings, file: Path | None) -> int:
     """Read every run, and list those that do not hold together."""
     settings.note_missing()
     anchors = list(_read(file)) if file else []
+    if file and not anchors:
+        raise BadInputError(f"there is no anchor in {file}")
     found = ask(settings, lambda engine: engine.examine(anchors))
     if settings.json:
         print_json(asdict(found))

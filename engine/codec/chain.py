@@ -86,7 +86,13 @@ def chain(
 
 
 def cover(
-    digest: bytes, place: Place, data: bytes, keys: AuditKeys = PLAIN, key: str = ""
+    link: tuple[bytes, bytes], place: Place, data: bytes, keys: AuditKeys = PLAIN, key: str = ""
 ) -> bytes:
-    """The digest (32 bytes) that binds `data` to the event of `digest`, whose own data it hides."""
-    return keys.digest(key, b"cover\n" + digest + place.binding(data))
+    """The digest (32 bytes) that binds `data` to an event whose own data it hides.
+
+    `link` is the digest before the event, and its own. As the one cannot be made again from
+    what is left, both are bound: else the event, and all that follows it, could be put
+    behind another past.
+    """
+    previous, digest = link
+    return keys.digest(key, b"cover\n" + previous + digest + place.binding(data))

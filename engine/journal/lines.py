@@ -49,7 +49,10 @@ class LogLine(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One transition as the log tells it; `secrecy` knows what must not be told."""
+    """One transition as the log tells it; `secrecy` knows what must not be told.
+
+    `previous` is the digest before it, where that is known.
+    """
 
     run_id: str
     workflow: str
@@ -57,6 +60,7 @@ class Line:
     dest: str
     entry: Entry
     secrecy: Secrecy = NOTHING_SECRET
+    previous: bytes = b""
 
     def require_told_of(self, step: Step) -> None:
         """Nothing; CorruptRunError where the line says of the step what its digest does not."""
@@ -93,7 +97,8 @@ def masked(line: Line, keys: AuditKeys) -> Entry:
     if data == entry.data:
         return entry
     place = Place(line.run_id, entry.seq, entry.at, entry.kind)
-    return replace(entry, data=data, cover=cover(entry.digest, place, data, keys, entry.key))
+    link, key = (line.previous, entry.digest), entry.key or keys.newest
+    return replace(entry, data=data, cover=cover(link, place, data, keys, key))
 
 
 def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:

@@ -15,12 +15,16 @@ _SEALED = "chain_sealed"  # with it a run comes under a key
 
 
 class Step(NamedTuple):
-    """One entry that holds, the event that it is, and the run before and after it."""
+    """One entry that holds, the event that it is, and the run before and after it.
+
+    `previous` is the digest before it.
+    """
 
     entry: Entry
     recorded: Recorded
     before: Run | None
     run: Run
+    previous: bytes
 
 
 def walk(entries: Iterable[Entry], run_id: str, keys: AuditKeys = PLAIN) -> Iterator[Step]:
@@ -30,32 +34,52 @@ def walk(entries: Iterable[Entry], run_id: str, keys: AuditKeys = PLAIN) -> Iter
     a newer program wrote it, UnverifiedRunError where a key is missing.
     """
     run: Run | None = None
-    digest, key = GENESIS, ""
+    digest, key, forgeable = GENESIS, "", False
     for place, entry in enumerate(entries, 1):
         try:
             _require_next(place, entry, key)
-            require_chained(digest, run_id, entry, keys)
-            step = _taken(run, entry, run_id)
+            if entry.key and not key and place > 1:
+                _require_sealed(entry, forgeable=forgeable)
+            covered_by = require_chained(digest, run_id, entry, keys)
+            step = _taken(run, entry, run_id, digest)
         except (RunTooNewError, UnverifiedRunError) as error:
             raise type(error)(f"run {run_id} at seq {place}: {error}") from error
         except (EngineError, TypeError, ValueError, OverflowError) as error:
             raise CorruptRunError(f"run {run_id} is damaged at seq {place}: {error}") from error
         run, digest, key = step.run, entry.digest, entry.key
+        forgeable = forgeable or covered_by == ""
         yield step
 
 
-def require_chained(previous: bytes, run_id: str, entry: Entry, keys: AuditKeys) -> None:
-    """Nothing; CorruptRunError where the entry does not follow from the digest before it.
+def require_chained(previous: bytes, run_id: str, entry: Entry, keys: AuditKeys) -> str | None:
+    """The key of its cover, "" for a plain one; None where nothing was masked or erased.
 
     What is left of an event that was masked or erased is held to its own digest; the one
-    that it had is held to by whatever follows.
+    that it had is held to by whatever follows. Raises CorruptRunError where the entry does
+    not follow from the digest before it.
     """
     place = Place(run_id, entry.seq, entry.at, entry.kind)
-    if entry.cover:
-        if cover(entry.digest, place, entry.data, keys, entry.key) != entry.cover:
-            raise CorruptRunError("what is left of it is not what was left")
-    elif chain(previous, place, entry.data, keys, entry.key) != entry.digest:
-        raise CorruptRunError("its digest does not follow from what stands before it")
+    if not entry.cover:
+        if chain(previous, place, entry.data, keys, entry.key) != entry.digest:
+            raise CorruptRunError("its digest does not follow from what stands before it")
+        return None
+    link = (previous, entry.digest)
+    # What was written without a key may have been masked, or erased, under one.
+    for key in (entry.key,) if entry.key else ("", *keys.secrets):
+        if cover(link, place, entry.data, keys, key) == entry.cover:
+            return key
+    raise CorruptRunError("what is left of it is not what was left")
+
+
+def _require_sealed(entry: Entry, *, forgeable: bool) -> None:
+    """Nothing; CorruptRunError where the key says nothing of what stands before it.
+
+    A plain cover can be made by anybody, to stand in for any event.
+    """
+    if entry.kind != _SEALED:
+        raise CorruptRunError("it is under an audit key, though what stands before it is not")
+    if forgeable:
+        raise CorruptRunError("what was masked before it is under no audit key")
 
 
 def _require_next(place: int, entry: Entry, key: str) -> None:
@@ -63,15 +87,12 @@ def _require_next(place: int, entry: Entry, key: str) -> None:
         raise CorruptRunError(f"seq {place} is missing")
     if key and not entry.key:
         raise CorruptRunError("it is under no audit key, though what stands before it is")
-    if entry.key and not key and place > 1 and entry.kind != _SEALED:
-        # Else a cover under no key could stand in for any event at the beginning.
-        raise CorruptRunError("it is under an audit key, though what stands before it is not")
 
 
-def _taken(run: Run | None, entry: Entry, run_id: str) -> Step:
+def _taken(run: Run | None, entry: Entry, run_id: str, previous: bytes) -> Step:
     event = decode_event(entry.kind, entry.data)
     recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
     after = evolve(run, recorded)
     if after.id != run_id:
         raise CorruptRunError(f"it belongs to run {after.id}")
-    return Step(entry, recorded, run, after)
+    return Step(entry, recorded, run, after, previous)

@@ -70,4 +70,5 @@ def _left_of(step: Step, about: About, keys: AuditKeys) -> Entry:
         return step.entry
     one, data = step.entry, encode_event(after)
     place = Place(step.run.id, one.seq, one.at, one.kind)
-    return replace(one, data=data, cover=cover(one.digest, place, data, keys, one.key))
+    link, key = (step.previous, one.digest), one.key or keys.newest
+    return replace(one, data=data, cover=cover(link, place, data, keys, key))

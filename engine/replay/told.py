@@ -41,7 +41,8 @@ def told(steps: Iterable[Step]) -> Iterator[Told]:
         if step.before is not None:
             models.take(step.before, event)
         source = None if step.before is None else step.before.state
-        line = Line(run.id, run.workflow, source, run.state, step.entry, secrecy)
+        told = (run.id, run.workflow, source, run.state, step.entry)
+        line = Line(*told, secrecy, step.previous)
         yield Told(step, line, secrecy, step.recorded.at - began, models.cost())
 
 

@@ -26,6 +26,7 @@ class Draft:
     `len(staged)` of them are not durable yet either. `replaced` are older entries of which the
     next commit leaves less. `outcomes` are those of the
     staged events that tell what happened outside, with how many messages there were then.
+    `forgeable` is whether something in it was masked without an audit key.
     """
 
     keys: AuditKeys = PLAIN
@@ -38,6 +39,7 @@ class Draft:
     replaced: tuple[Entry, ...] = ()
     lines: list[Line] = field(default_factory=list)
     outcomes: list[tuple[Event, int]] = field(default_factory=list)
+    forgeable: bool = False
 
     @property
     def live(self) -> Run:
@@ -99,19 +101,23 @@ class Draft:
     def follow(self, step: Step) -> None:
         """Move the run on by one journalled step."""
         self.digest = step.entry.digest
-        self._moved(step.before, step.recorded.event, step.run, step.entry)
+        self.forgeable |= bool(step.entry.cover) and not step.entry.key
+        self._moved(step)
 
     def _take(self, event: Event, entry: Entry) -> Entry:
         before = self.run
-        run = evolve(before, Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event))
+        recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
+        run, previous = evolve(before, recorded), self.digest
         place = Place(run.id, entry.seq, entry.at, entry.kind)
-        self.digest = chain(self.digest, place, entry.data, self.keys, entry.key)
+        self.digest = chain(previous, place, entry.data, self.keys, entry.key)
         taken = replace(entry, digest=self.digest)
-        self._moved(before, event, run, taken)
+        self._moved(Step(taken, recorded, before, run, previous))
         return taken
 
-    def _moved(self, before: Run | None, event: Event, run: Run, entry: Entry) -> None:
+    def _moved(self, step: Step) -> None:
+        run, entry = step.run, step.entry
         self.run, self.key = run, entry.key
-        self.secrecy = self.secrecy.after(event)
-        source = before.state if before else None
-        self.lines.append(Line(run.id, run.workflow, source, run.state, entry, self.secrecy))
+        self.secrecy = self.secrecy.after(step.recorded.event)
+        source = step.before.state if step.before else None
+        told = (run.id, run.workflow, source, run.state, entry)
+        self.lines.append(Line(*told, self.secrecy, step.previous))

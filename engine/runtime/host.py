@@ -21,6 +21,7 @@ from engine.errors import (
     DefinitionError,
     EngineError,
     NotAllowedError,
+    RefusedError,
     RunBusy,
     RunExistsError,
     UnknownWorkflowError,
@@ -140,6 +141,11 @@ class Host:
                 raise await unknown(self.store, run_id)
             if draft.key:
                 return False
+            if draft.forgeable:
+                raise RefusedError(
+                    f"run {run_id} cannot be sealed: something in it was masked without an audit "
+                    "key, and can be changed by anybody; go on with it without one"
+                )
             events = accept(draft.run, None, command, self._authority())
             draft.record(events, self.clock.now())
             try:

@@ -63,8 +63,11 @@ async def load_unsealed(
     if head is None:
         return draft, ()
     draft.lease = head.lease
+    found = await store.entries(run_id)
+    if found and found[-1].seq > head.seq:
+        await _require_moved(store, head)
     # What was committed by somebody else since the head was read is left out.
-    entries = takewhile(lambda one: one.seq <= head.seq, await store.entries(run_id))
+    entries = takewhile(lambda one: one.seq <= head.seq, found)
     events: list[Recorded] = []
     for step in walk(entries, run_id, keys):
         draft.follow(step)
@@ -72,6 +75,16 @@ async def load_unsealed(
     _agree(draft, head)
     draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
     return draft, tuple(events)
+
+
+async def _require_moved(store: Store, head: Head) -> None:
+    """Nothing; CorruptRunError where the row was set back, and events stand behind its seq."""
+    now = await store.head(head.run_id)
+    if now is None or now.seq <= head.seq:
+        raise CorruptRunError(
+            f"run {head.run_id} is damaged: its journal goes on after seq {head.seq}, "
+            "at which its row ends"
+        )
 
 
 def _agree(draft: Draft, head: Head) -> None:

@@ -27,6 +27,8 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
         entries.append(step.entry)
     if await _is_there(store, draft):
         return draft
+    if not draft.key:
+        draft.keys = PLAIN  # who wrote the log had no key, and nobody has vouched for it
     covered = [one for one in entries if one.cover]
     if covered and (calls := lacking(draft.live)):
         draft.keys = keys if draft.key else PLAIN  # a person seals it, when they have looked

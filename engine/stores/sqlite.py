@@ -5,6 +5,7 @@ takes whatever is queued into one transaction (see Writer).
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _SQL = load_queries("sqlite.sql")
 MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"])
-_NEWEST_FIRST = 2**62
+_NEWEST_FIRST = math.inf  # no id is too high to be listed
 
 
 class SqliteStore:
@@ -55,7 +56,7 @@ class SqliteStore:
         """See Store."""
         return await self._writer.ask(
             lambda connection: [
-                Entry(*row) for row in connection.execute(_SQL["entries"], (run_id,))
+                _entry(row) for row in connection.execute(_SQL["entries"], (run_id,))
             ]
         )
 
@@ -232,7 +233,7 @@ def _faults(connection: apsw.Connection) -> list[str]:
     return [fault for fault in found if fault != "ok"] + (lost if orphans else [])
 
 
-def _place(connection: apsw.Connection, after: str | None) -> int:
+def _place(connection: apsw.Connection, after: str | None) -> float:
     """Before which place in the order of beginning a page goes on."""
     if after is None:
         return _NEWEST_FIRST
@@ -257,6 +258,11 @@ def _head(row: tuple[Any, ...]) -> Head:
     lease = Lease(_text(owner), epoch, expires)
     name, flow, place = _text(run_id), _text(workflow), _text(state)
     return Head(name, flow, place, seq, logged, checkpoint, ready_at, lease, tries)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    seq, at, kind, data, digest, key, cover = row
+    return Entry(seq, at, _text(kind), data, digest, _text(key), cover)
 
 
 def _text(stored: bytes) -> str:

@@ -83,9 +83,10 @@ INSERT INTO events (run, seq, at, kind, data, digest, key, cover)
 VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entries
--- A run's journal, oldest first.
-SELECT seq, at, kind, CAST(data AS BLOB), CAST(digest AS BLOB),
-  coalesce(CAST(key AS TEXT), ''), coalesce(CAST(cover AS BLOB), x'') FROM events
+-- A run's journal, oldest first, of these types, whatever stands there.
+SELECT CAST(seq AS INTEGER), CAST(at AS INTEGER), CAST(kind AS BLOB), CAST(data AS BLOB),
+  CAST(digest AS BLOB), coalesce(CAST(key AS BLOB), x''), coalesce(CAST(cover AS BLOB), x'')
+FROM events
 WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;
 
 -- name: head

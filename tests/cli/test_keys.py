@@ -56,6 +56,8 @@ def test_anchors_are_kept_in_a_file_and_compared_later() -> None:
     file.write_text("hello\n")
     odd = run("verify", "--anchors", str(file))
     assert odd.stderr == "waystation: anchors.jsonl:1 is not what `waystation anchor` prints\n"
+    file.write_text("")
+    assert run("verify", "--anchors", str(file)).exit_code == 1
 
 
 @pytest.mark.parametrize(

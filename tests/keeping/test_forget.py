@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from engine import BadInputError, RefusedError, State, events
-from engine.codec.chain import PLAIN, AuditKeys, Place, cover
+from engine.codec.chain import GENESIS, PLAIN, AuditKeys, Place, cover
 from engine.core.erasing import ERASED
 from engine.journal.lines import Line, raw_line
 from engine.keeping.forget import Forgetting
@@ -221,7 +221,7 @@ async def test_without_the_key_nobody_passes_other_data_off_as_erased(key: str) 
         ((at, kind, data, digest),) = store.execute(select)
         data = orjson.dumps({**orjson.loads(data), **FORGED}, option=orjson.OPT_SORT_KEYS)
         guess = AuditKeys("k1", {"k1": b"a guess of the secret"}) if key else PLAIN
-        forged = cover(digest, Place("r1", 1, at, kind), data, guess, key)
+        forged = cover((GENESIS, digest), Place("r1", 1, at, kind), data, guess, key)
         update = "UPDATE events SET data = ?, cover = ?, key = ? WHERE seq = 1"
         store.execute(update, (data, forged, key or None))
     async with engine(200, audit_key=KEYS) as later:

@@ -7,7 +7,7 @@ import apsw
 import orjson
 
 from engine import Engine, ScriptedModel, Workflow
-from engine.codec.chain import GENESIS, AuditKeys, Place, chain
+from engine.codec.chain import GENESIS, AuditKeys, Place, chain, cover
 from engine.codec.checkpoints import encode_checkpoint
 from engine.codec.events import decode_event, encode_event, from_ticks, ticks
 from engine.core import events as ev
@@ -61,9 +61,30 @@ async def tamper(statement: str) -> None:
     await mend()
 
 
-async def mend() -> None:
+async def cover_up(upto: int, old: bytes, new: bytes) -> None:
+    """Change what stands up to a seq under plain covers, behind which the digests stay."""
     store = SqliteStore("runs.db")
     entries = await store.entries("r1")
+    await store.close()
+    previous = GENESIS
+    with closing(apsw.Connection("runs.db")) as database:
+        for one in entries[:upto]:
+            place, data = Place("r1", one.seq, one.at, one.kind), one.data.replace(old, new)
+            covered = cover((previous, one.digest), place, data)
+            change = "UPDATE events SET data = ?, cover = ?, key = NULL WHERE seq = ?"
+            database.execute(change, (data, covered, one.seq))
+            previous = one.digest
+    await mend()
+
+
+async def set_back(seq: int) -> None:
+    """Make the run's own row that of an earlier seq, with all of the journal left in place."""
+    await mend(seq)
+
+
+async def mend(seq: int | None = None) -> None:
+    store = SqliteStore("runs.db")
+    entries = (await store.entries("r1"))[:seq]
     await store.close()
     try:
         run = fold(

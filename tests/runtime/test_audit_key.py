@@ -6,11 +6,30 @@ from contextlib import closing
 import apsw
 import pytest
 
-from engine import Anchor, BadInputError, CorruptRunError, State, UnverifiedRunError
-from engine.codec.chain import PLAIN, AuditKeys, read_keys
+from engine import (
+    Anchor,
+    BadInputError,
+    CorruptRunError,
+    RefusedError,
+    State,
+    UnverifiedRunError,
+)
+from engine.codec.chain import PLAIN, AuditKeys, Place, cover, read_keys
+from engine.journal.walk import require_chained
+from engine.ports import Entry
 from tests.logs.copies import LOG, lines_of, rebuilt, write_log, written
 from tests.runtime.desk import Till
-from tests.runtime.insider import KEY, OTHER, desk, forge_a_verdict, parked, rewrite, tamper
+from tests.runtime.insider import (
+    KEY,
+    OTHER,
+    cover_up,
+    desk,
+    forge_a_verdict,
+    parked,
+    rewrite,
+    set_back,
+    tamper,
+)
 
 GUESS = AuditKeys("k1", {"k1": b"a guess of the secret"})
 
@@ -65,6 +84,44 @@ async def test_whatever_an_insider_changes_is_found_and_named(change: str) -> No
             await engine.resume("r1")
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_no_plain_cover_stands_in_for_what_is_under_a_key_or_was_sealed(
+    sealed: bool,  # a case of the test
+) -> None:
+    await parked(None if sealed else KEY)
+    async with desk(Till()) as engine:
+        if sealed:
+            await engine.seal("r1", by="ann")
+    await cover_up(2, b"5", b"9")
+    till = Till()
+    async with desk(till) as engine:
+        expected = "masked before it is under no" if sealed else "what stands before it is not"
+        assert expected in (await engine.examine()).damaged["r1"]
+        with pytest.raises(CorruptRunError):
+            await engine.approve("r1", by="ann")
+    assert till.paid == []
+
+
+async def test_what_was_masked_without_a_key_cannot_be_sealed() -> None:
+    await parked(None)
+    await cover_up(2, b"Pay", b"Pay")
+    async with desk(Till()) as engine:
+        with pytest.raises(RefusedError, match="was masked without an audit key"):
+            await engine.seal("r1", by="ann")
+    async with desk(Till(), None) as engine:
+        assert (await engine.approve("r1", by="ann")).state is State.Done
+
+
+async def test_a_masked_event_cannot_be_put_behind_another_past() -> None:
+    keys, before, other = read_keys(KEY), b"1" * 32, b"2" * 32
+    place, data = Place("r1", 7, 0, "tools_settled"), b"{}"
+    masked = cover((before, b"3" * 32), place, data, keys, "k1")
+    entry = Entry(7, 0, "tools_settled", data, b"3" * 32, "k1", masked)
+    assert require_chained(before, "r1", entry, keys) == "k1"
+    with pytest.raises(CorruptRunError, match="is not what was left"):
+        require_chained(other, "r1", entry, keys)
+
+
 async def test_an_end_that_is_cut_off_and_a_run_that_is_gone_are_found_by_anchors() -> None:
     await parked()
     async with desk(Till()) as engine:
@@ -81,6 +138,32 @@ async def test_an_end_that_is_cut_off_and_a_run_that_is_gone_are_found_by_anchor
     async with desk(Till()) as engine:
         (words,) = (await engine.examine(anchors)).damaged.values()
         assert words == "run r1 is gone; it was anchored at seq 3"
+
+
+async def test_a_row_that_is_set_back_before_events_that_are_there_is_found() -> None:
+    await parked()
+    async with desk(Till()) as engine:
+        await engine.approve("r1", by="ann")
+        anchors = [one async for one in engine.anchors()]
+    await set_back(3)
+    till = Till()
+    async with desk(till) as engine:
+        found = await engine.examine(anchors)
+        assert "goes on after seq 3, at which its row ends" in found.damaged["r1"]
+        with pytest.raises(CorruptRunError):
+            await engine.resume("r1")
+    assert till.paid == []
+
+
+async def test_no_run_is_kept_from_sight_by_its_place_in_the_store() -> None:
+    await parked()
+    with closing(apsw.Connection("runs.db")) as store:
+        highest = 2**63 - 1
+        store.execute(f"UPDATE events SET run = {highest}")  # noqa: S608 # a number
+        store.execute(f"UPDATE runs SET id = {highest}")  # noqa: S608 # a number
+    async with desk(Till()) as engine:
+        assert [run.id for run in await engine.runs()] == ["r1"]
+        assert (await engine.examine()).keyed == {"k1": 1}
 
 
 async def test_anchors_hold_while_a_run_goes_on_and_not_of_another_story() -> None:

@@ -21,7 +21,7 @@ from engine import (
     ask_person,
     tool,
 )
-from engine.codec.chain import PLAIN, Place, cover
+from engine.codec.chain import GENESIS, PLAIN, Place, cover
 from engine.codec.events import decode_event, ticks
 from engine.core.messages import ToolCall
 from engine.errors import ModelError
@@ -65,17 +65,18 @@ async def test_a_masked_line_is_bound_to_the_event_as_it_was() -> None:
     store = SqliteStore("runs.db")
     entries = await store.entries("r1")
     await store.close()
-    masked = 0
+    masked, previous = 0, GENESIS
     for line, entry, one in zip(log_lines(), entries, recorded, strict=True):
         assert (line["seq"], line["digest"]) == (entry.seq, entry.digest.hex())
         data = orjson.dumps(line["data"], option=orjson.OPT_SORT_KEYS)
+        link, previous = (previous, entry.digest), entry.digest
         assert decode_event(entry.kind, data).kind == entry.kind
         if data == entry.data:
             assert (line["schema"], "cover" in line) == (1, False)
             continue
         masked += 1
         place = Place("r1", entry.seq, ticks(one.at), entry.kind)
-        assert line["cover"] == cover(entry.digest, place, data, PLAIN).hex()
+        assert line["cover"] == cover(link, place, data, PLAIN).hex()
         assert line["schema"] == 2
     assert masked == 2  # what the model asked for, and the start
 
