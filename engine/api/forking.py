@@ -12,11 +12,12 @@ from engine.core.commands import Fork
 from engine.core.evolve import fold
 from engine.core.run import Run
 from engine.core.schema import ArgumentsError
-from engine.errors import BadInputError, UnknownRunError
+from engine.errors import BadInputError
 from engine.journal.walk import walk
 from engine.ports import Clock, Entry
 from engine.replay.fork import forked
 from engine.runtime.host import Host
+from engine.runtime.load import unknown
 
 
 class Forking(ABC):
@@ -34,7 +35,7 @@ class Forking(ABC):
         """The run's journal as it is stored, oldest first, not verified yet; see `replay`."""
         entries = await self._host.store.entries(run_id)
         if not entries:
-            raise UnknownRunError(f"there is no run {run_id!r} in this store")
+            raise await unknown(self._host.store, run_id)
         return entries
 
     async def fork(  # noqa: PLR0913 # what there is to say about a fork

@@ -10,9 +10,9 @@ from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.secrecy import Secrecy
 from engine.core.states import State
-from engine.errors import UnknownRunError, UnreadableRunError
+from engine.errors import UnreadableRunError
 from engine.runtime.host import Host
-from engine.runtime.load import load, load_unsealed
+from engine.runtime.load import load, load_unsealed, unknown
 
 
 class Masked:
@@ -36,7 +36,7 @@ class Masked:
         """See Engine."""
         draft, events = await load_unsealed(self._host.store, run_id, self._host.keys)
         if not events:
-            raise UnknownRunError(f"there is no run {run_id!r} in this store")
+            raise await unknown(self._host.store, run_id)
         return tuple(map(draft.secrecy.told, events))
 
     async def runs(

@@ -11,6 +11,7 @@ from engine.cli.options import Settings, choose_model
 from engine.cli.root import command, model_option
 from engine.cli.text import block, visible
 from engine.errors import (
+    ArchivedRunError,
     CorruptRunError,
     DefinitionError,
     EngineError,
@@ -88,6 +89,8 @@ async def _recordings(
         async with settings.reading() as engine:
             try:
                 run, journal = await engine.run(run_id), await engine.journal(run_id)
+            except ArchivedRunError:
+                raise
             except UnknownRunError as error:
                 words = f"there is neither a log nor a run {run_id!r} here"
                 raise UnknownRunError(words) from error
