@@ -16,6 +16,7 @@ from engine.core.repeated import is_given_already, names
 from engine.core.run import Approval, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import ENDED
+from engine.core.tokens import MASK
 from engine.core.tool import Tool
 from engine.core.workflow import Workflow
 from engine.errors import (
@@ -126,7 +127,7 @@ def _require_grantable(asked: Approval, command: Approve, *, lost: bool) -> None
                     f"it is not known whether {asked.tool} happened ({asked.reason}); "
                     "say that it shall run again (--retry), answer with its result, or deny"
                 )
-            if lost and command.arguments is None:
+            if lost and MASK in str(command.arguments or MASK):
                 raise RefusedError(
                     f"{asked.reason}; give all of its arguments (--set), answer, or deny"
                 )
