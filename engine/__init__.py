@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.api import Engine
-    from engine.api.recordings import Recording, recordings
+    from engine.api.rebuilding import Rebuilt, rebuild
     from engine.api.replaying import logged_runs, replay
     from engine.core import events
     from engine.core.approvers import Approvers
@@ -118,7 +118,7 @@ __all__ = [
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
-    "Recording",
+    "Rebuilt",
     "RefusedError",
     "Rule",
     "Run",
@@ -147,7 +147,7 @@ __all__ = [
     "logged_runs",
     "next_state",
     "read_cases",
-    "recordings",
+    "rebuild",
     "replay",
     "rerun",
     "rerun_live",
@@ -156,7 +156,7 @@ __all__ = [
 
 _HOMES = {
     "engine.api": "Engine",
-    "engine.api.recordings": "Recording recordings",
+    "engine.api.rebuilding": "Rebuilt rebuild",
     "engine.api.replaying": "logged_runs replay",
     "engine.core": "events",
     "engine.core.approvers": "Approvers",

@@ -1,11 +1,12 @@
 """A store made again from logs alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api.wiring import keys_of
+from engine.catalogue import open_store
 from engine.codec.chain import AuditKeys
 from engine.errors import ConflictError, UnreadableRunError
 from engine.logs.reading import Tally
@@ -35,18 +36,29 @@ class Rebuilt:
 
 async def rebuild(
     files: Sequence[Path],
-    store: Store,
-    tally: Tally,
+    store: str | Store,
+    tally: Tally | None = None,
     audit_key: AuditKeys | str | Path | None = None,
 ) -> AsyncIterator[Rebuilt]:
     """Put every whole run of these logs into the store; what became of each.
 
-    `tally` is filled in with what was read. Runs that the store has already, the same, are
-    left as they are. Raises BadInputError where a file cannot be opened, StoreError.
+    `store` is its address, or a Store. `tally` is filled in with what was read. Runs that
+    the store has already, the same, are left as they are. Raises BadInputError where a file
+    cannot be opened, StoreError.
     """
-    keys = keys_of(audit_key)
+    keys, read = keys_of(audit_key), Tally() if tally is None else tally
+    opened = open_store(store) if isinstance(store, str) else store
+    try:
+        async for one in _all(logged_runs(files, read, keys), opened, keys):
+            yield one
+    finally:
+        if isinstance(store, str):
+            await opened.close()
+
+
+async def _all(runs: Iterable[LoggedRun], store: Store, keys: AuditKeys) -> AsyncIterator[Rebuilt]:
     some: list[LoggedRun] = []
-    for run in logged_runs(files, tally, keys):
+    for run in runs:
         some.append(run)
         if len(some) == _AT_ONCE or sum(len(one.lines) for one in some) > _FEW:
             for one in await _together(some, store, keys):

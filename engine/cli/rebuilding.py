@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 def rebuild(settings: Settings, logs: tuple[Path, ...]) -> int:
     """Put every whole run that LOGS tell of into the store, as it was."""
     from engine.api.rebuilding import rebuild as put_back
-    from engine.catalogue import open_store
     from engine.cli.output import print_json
     from engine.logs.reading import Tally
 
@@ -29,12 +28,8 @@ def rebuild(settings: Settings, logs: tuple[Path, ...]) -> int:
     runs: list[Rebuilt] = []
 
     async def work() -> None:
-        store = open_store(settings.store)
-        try:
-            put = put_back(logs, store, tally, settings.audit_key)
-            runs.extend([one async for one in put])
-        finally:
-            await store.close()
+        put = put_back(logs, settings.store, tally, settings.audit_key)
+        runs.extend([one async for one in put])
 
     asyncio.run(work())
     left_out = [one for one in runs if one.fault]
