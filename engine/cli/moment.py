@@ -31,7 +31,8 @@ def print_moment(one: "Told", workflow: "Workflow | None", settings: Settings) -
     run, at = one.step.run, one.step.recorded.at
     following = upcoming(run, workflow, at) if workflow else upcoming_alone(run)
     if following is not None:
-        following = following._replace(run=_told(following.run, one))
+        records = tuple(map(one.secrecy.told, following.records))
+        following = following._replace(run=_told(following.run, one), records=records)
     if settings.json:
         cost = None if one.cost is None else f"{one.cost:f}"
         print_json(

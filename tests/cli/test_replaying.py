@@ -201,6 +201,21 @@ def test_what_a_log_says_is_shown_and_acts_on_no_terminal() -> None:
         assert "\\u001b[2J" in result.stdout
 
 
+def test_what_is_secret_is_told_by_no_replay() -> None:
+    secret = "sk-" + "proj-Abcdef0123456789abcdef0123456789"
+
+    async def start() -> None:
+        async with Engine(store=SQLITE, workflows=WORKFLOWS) as engine:
+            await engine.start("desk", f"My key is {secret}", "r2")
+
+    asyncio.run(start())
+    for words in ((), ("--json",), ("--at", "1"), ("--at", "1", "--json")):
+        result = waystation("replay", "r2", *words)
+        assert result.exit_code == 0, result.exception
+        assert secret not in result.stdout
+        assert "My key is ***" in result.stdout
+
+
 def test_the_pace_is_kept_by_the_clock() -> None:
     clock, shown = Counting(), list[Told]()
     settings = Settings(SQLITE, None, "no:app", json=False)

@@ -126,8 +126,14 @@ async def test_every_logged_run_of_any_version_replays_to_where_its_store_has_it
     async with Engine(store=STORE) as waystation:
         for logged in logged_runs([JOURNALS / version / "runs.jsonl"], tally):
             *_, (_, run) = replay(logged.entries)
-            assert run == await waystation.run(logged.run_id)
-            assert list(replay(await waystation.entries(run.id))) == list(replay(logged.entries))
+            kept, entries = await waystation.run(logged.run_id), logged.entries
+            assert (run.id, run.state, run.seq) == (kept.id, kept.state, kept.seq)
+            if (
+                tuple(await waystation.entries(run.id)) == entries
+            ):  # else something is masked in the log
+                assert run == kept
+            else:
+                assert any(one.cover for one in entries)
             count += run.seq
     assert tally.lines >= count > 60  # lines may repeat
     assert tally.damaged == []
