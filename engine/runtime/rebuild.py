@@ -6,7 +6,8 @@ from datetime import datetime
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core import events as ev
-from engine.errors import ConflictError
+from engine.core.accept import require_run_id
+from engine.errors import BadInputError, ConflictError, CorruptRunError
 from engine.journal.lacking import lacking
 from engine.journal.walk import Step
 from engine.ports import Append, Entry, Store
@@ -25,6 +26,10 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
         draft.follow(step)
         draft.lines.clear()
         entries.append(step.entry)
+    try:
+        require_run_id(draft.live.id)
+    except BadInputError as error:
+        raise CorruptRunError(str(error)) from error
     if await _is_there(store, draft.live.id, entries):
         return draft
     if not draft.key:

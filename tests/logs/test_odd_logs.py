@@ -10,9 +10,14 @@ import apsw
 import pytest
 
 from engine import BadInputError
+from engine.codec.chain import GENESIS, PLAIN, Place, chain
+from engine.codec.events import encode_event
+from engine.core.events import RunStarted
+from engine.journal.lines import EVENT, Line, fields_of
 from engine.logs import reading
+from engine.ports import Entry
 from engine.stores.sqlite import SqliteStore
-from tests.logs.copies import LOG, STORE, lines_of, rebuilt, write_log, written
+from tests.logs.copies import LOG, STORE, journals, lines_of, rebuilt, write_log, written
 
 
 async def test_a_seq_that_no_store_can_hold_damages_its_own_line_alone() -> None:
@@ -70,3 +75,17 @@ async def test_a_run_that_the_store_has_in_a_damaged_state_is_not_called_whole()
     assert "in the store already, and is damaged at seq 2" in str(runs["done"].fault)
     assert runs["parked"].fault is None
     await store.close()
+
+
+@pytest.mark.parametrize("run_id", ["", "a\x1b[31m", "../up", "two\nlines", "x" * 101])
+async def test_a_run_of_an_id_that_none_can_have_is_left_out(run_id: str) -> None:
+    event = RunStarted(
+        run_id=run_id, workflow="shop", instructions="", message="Hi", definition="", tools={}
+    )
+    data = encode_event(event)
+    digest = chain(GENESIS, Place(run_id, 1, 0, event.kind), data)
+    line = Line(run_id, "shop", None, "AwaitingModel", Entry(1, 0, event.kind, data, digest))
+    told = json.dumps({"event": EVENT, **fields_of(line, PLAIN)}).encode()
+    runs, _, store = await rebuilt(written(told + b"\n"))
+    assert "is no run id" in str(runs[run_id].fault)
+    assert await journals(store) == {}
