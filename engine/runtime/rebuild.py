@@ -32,8 +32,6 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
         raise CorruptRunError(str(error)) from error
     if await _is_there(store, draft.live.id, entries):
         return draft
-    if not draft.key:
-        draft.keys = PLAIN  # who wrote the log had no key, and nobody has vouched for it
     covered = [one for one in entries if one.cover]
     if covered and (calls := lacking(draft.live)):
         draft.keys = keys if draft.key else PLAIN  # a person seals it, when they have looked
