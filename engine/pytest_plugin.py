@@ -52,6 +52,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return Log.from_parent(parent, path=file_path) if file_path.suffix in _LOGS else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Nothing; an error where the folder has no run: such tests would pass for ever."""
+    folder = _folder(config)
+    if folder is not None and not any(isinstance(one, Rerun) for one in items):
+        raise pytest.UsageError(f"--waystation-replays: no run is recorded in {folder}")
+
+
 class Log(pytest.File):
     """One log, as a collector of its runs."""
 

@@ -12,6 +12,7 @@ from engine.cli.root import command, model_option
 from engine.cli.text import block, visible
 from engine.errors import (
     ArchivedRunError,
+    BadInputError,
     CorruptRunError,
     DefinitionError,
     EngineError,
@@ -72,6 +73,8 @@ def rerun(
             await ways.close()
 
     asyncio.run(work())
+    if not results and not tally.damaged:
+        raise BadInputError(f"no run is recorded in {', '.join(map(str, logs))}")
     _print_rest(results, tally, settings)
     return int(bool(tally.damaged) or not all(one.is_good for one in results))
 

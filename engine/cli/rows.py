@@ -14,6 +14,7 @@ from engine.ports import Head
 Row = dict[str, object]
 
 _SHOWN = {"id", "state", "updated_at", "workflow", "answer", "reason", "approvals"}
+_LONGEST_NAME = 100
 _WIDEST = max(len(state) for state in State)
 
 
@@ -29,7 +30,7 @@ def print_rows(heads: Sequence[Head], told: Mapping[str, Row], *, as_json: bool)
     elif not runs:
         click.echo("No runs.")
     for run in () if as_json else runs:
-        click.echo(_line(run, max(len(head.run_id) for head in heads)))
+        click.echo(_line(run, max(len(_name(head.run_id)) for head in heads)))
 
 
 def to_look_up(heads: Sequence[Head]) -> list[str]:
@@ -58,8 +59,12 @@ def _read(head: Head) -> Row:
 
 def _line(run: Mapping[str, object], width: int) -> str:
     when = str(run["updated_at"])[:19].replace("T", " ")
-    where = f"{run['id']:<{width}}  {run['state']:<{_WIDEST}}  {when}  {run['workflow']}"
-    return f"{where}  {short(_gist(run), 60)}".rstrip()
+    where = f"{_name(run['id']):<{width}}  {run['state']:<{_WIDEST}}  {when}  {run['workflow']}"
+    return f"{visible(where)}  {short(_gist(run), 60)}".rstrip()
+
+
+def _name(run_id: object) -> str:
+    return short(str(run_id), _LONGEST_NAME)
 
 
 def _gist(run: Mapping[str, object]) -> str:

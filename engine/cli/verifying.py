@@ -1,6 +1,7 @@
 """Subcommands about whether runs are what was written: verify, anchor, seal."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -73,7 +74,7 @@ def anchor(settings: Settings) -> int:
 
     async def write(engine: "Engine") -> None:
         async for one in engine.anchors(damaged):
-            click.echo(one.model_dump_json())
+            click.echo(json.dumps(one.model_dump(mode="json")))  # ASCII, so it is inert
 
     ask(settings, write)
     for words in damaged:

@@ -35,7 +35,7 @@ class LogLine(Shape):
     event: Literal["transition"]
     version: Literal[1, 2] = Field(alias="schema")
     run_id: str
-    seq: int = Field(ge=1)
+    seq: int = Field(ge=1, le=2**53)
     workflow: str
     trigger: str
     source: str | None

@@ -1,10 +1,13 @@
 """Lines out of log files: plain or gzip, of several programs, whole or damaged."""
 
+import errno
 import gzip
+import os
 import re
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -89,21 +92,42 @@ def _numbered(file: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
         try:
             while raw := stream.readline(_LONGEST):
                 number += 1
-                yield number, raw
+                if len(raw) == _LONGEST and not _ended(raw, stream):
+                    words = f"it is longer than {_LONGEST} bytes"
+                    tally.damaged.append(Damaged(f"{file}:{number}", words))
+                else:
+                    yield number, raw
         except (EOFError, OSError, zlib.error) as error:
             words = f"nothing more of the file can be read: {error}"
             tally.damaged.append(Damaged(f"{file}:{number + 1}", words))
 
 
+def _ended(raw: bytes, stream: BinaryIO) -> bool:
+    """Whether the line ends there; what there is more of it is passed over."""
+    ended = True
+    while not raw.endswith(b"\n") and (raw := stream.readline(_LONGEST)):
+        ended = False
+    return ended
+
+
+def _require_an_end(file: BinaryIO) -> None:
+    kind = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISFIFO(kind):
+        raise OSError(errno.EINVAL, "it is neither a file nor a pipe")
+
+
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
-    try:
-        with file.open("rb") as plain:
-            if plain.read(2) == _GZIP:
-                with gzip.open(file) as unpacked:
-                    yield cast(BinaryIO, unpacked)
-                    return
-            plain.seek(0)
+    """The file, unpacked; a pipe will do, but nothing that may have no end."""
+    with ExitStack() as opened:
+        try:
+            plain = opened.enter_context(file.open("rb"))
+            _require_an_end(plain)
+            is_packed = plain.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+        except OSError as error:
+            raise BadInputError(f"the log {file} cannot be read: {error.strerror}") from error
+        if is_packed:
+            with gzip.open(plain) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
             yield plain
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise BadInputError(f"the log {file} cannot be read: {error.strerror}") from error

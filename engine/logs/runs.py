@@ -1,6 +1,7 @@
 """The runs that a log tells of."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,20 @@ def logged_runs(
     run at a time is held in memory. Raises BadInputError where a file cannot be opened.
     """
     with closing(Sorted(read_lines(files, tally))) as found:
+        by_run = defaultdict[str | None, list[Damaged]](list)
+        for one in tally.damaged:
+            by_run[one.run_id].append(one)
         for run_id in found.runs():
-            yield _put_together(run_id, found, tally.damaged, keys)
+            yield _put_together(run_id, found, tally.damaged, by_run[run_id], keys)
 
 
-def _put_together(run_id: str, found: Sorted, damaged: list[Damaged], keys: AuditKeys) -> LoggedRun:
+def _put_together(
+    run_id: str,
+    found: Sorted,
+    damaged: list[Damaged],
+    of_run: Sequence[Damaged],
+    keys: AuditKeys,
+) -> LoggedRun:
     told: list[list[Line]] = []
     for seq, candidates in found.of(run_id):
         previous = told[-1][0].entry.digest if told else GENESIS
@@ -73,8 +83,8 @@ def _put_together(run_id: str, found: Sorted, damaged: list[Damaged], keys: Audi
         told.append(fitting)
     lines = _told_best(told)
     newest = lines[-1].entry.seq
-    for one in damaged:
-        if one.run_id == run_id and (one.seq is None or one.seq > newest):
+    for one in of_run:
+        if one.seq is None or one.seq > newest:
             return LoggedRun(run_id, lines, f"a line of it is damaged ({one.where})")
     return LoggedRun(run_id, lines)
 

@@ -1,8 +1,10 @@
 """Keys, anchors, seals and rebuilt stores, as people use them in a terminal."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.cli.spoken import run
@@ -106,3 +108,13 @@ def test_what_is_not_whole_is_left_out_and_named() -> None:
     told = json.loads(run("rebuild", "cut.jsonl", "--json", "--store", "sqlite:///new.db").stdout)
     assert told["runs"][0]["fault"]
     assert run("list", "--store", "sqlite:///new.db").stdout == "No runs.\n"
+
+
+def test_a_list_shows_no_name_that_deceives() -> None:
+    with closing(apsw.Connection(".waystation/runs.db")) as database:
+        text = database.execute("SELECT CAST(checkpoint AS TEXT) FROM runs").get
+        named = json.dumps({**json.loads(text), "id": "\x1b[2J\u202edemo"}).encode()
+        database.execute("UPDATE runs SET checkpoint = ?", (named,))
+    shown = run("list").stdout
+    assert "\\u001b[2J\\u202edemo" in shown
+    assert shown.isascii()

@@ -119,3 +119,11 @@ def test_a_pytest_that_reruns_nothing_loads_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr
+
+
+def test_a_folder_in_which_no_run_is_recorded_fails(pytester: pytest.Pytester) -> None:
+    (pytester.mkdir("replays") / "other.jsonl").write_text("hello\n")
+    pytester.makepyfile("def test_of_another_kind() -> None: pass")
+    done = run(pytester, "--waystation-replays=replays")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*no run is recorded in*replays*"])
