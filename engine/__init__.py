@@ -4,9 +4,7 @@ A name is imported when it is first used, so that a command which only looks pay
 for little.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,12 +61,12 @@ if TYPE_CHECKING:
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
     from engine.ports import Entry
-    from engine.replay.compare import Comparison, compare
-    from engine.replay.divergence import Divergence
-    from engine.replay.live import rerun_live
-    from engine.replay.rerun import rerun
-    from engine.replay.summary import Summary
-    from engine.replay.totals import Statistics
+    from engine.replaying.compare import Comparison, compare
+    from engine.replaying.divergence import Divergence
+    from engine.replaying.live import rerun_live
+    from engine.replaying.rerun import rerun
+    from engine.replaying.summary import Summary
+    from engine.replaying.totals import Statistics
     from engine.runtime.verify import Anchor, Examined
 
 __all__ = [
@@ -194,12 +192,12 @@ _HOMES = {
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.runtime.verify": "Anchor Examined",
     "engine.ports": "Entry",
-    "engine.replay.compare": "Comparison compare",
-    "engine.replay.divergence": "Divergence",
-    "engine.replay.live": "rerun_live",
-    "engine.replay.rerun": "rerun",
-    "engine.replay.summary": "Summary",
-    "engine.replay.totals": "Statistics",
+    "engine.replaying.compare": "Comparison compare",
+    "engine.replaying.divergence": "Divergence",
+    "engine.replaying.live": "rerun_live",
+    "engine.replaying.rerun": "rerun",
+    "engine.replaying.summary": "Summary",
+    "engine.replaying.totals": "Statistics",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -213,15 +211,3 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
-
-
-class _FrontDoor(ModuleType):
-    """This package, in which a public name is never the inner package of the same name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Bind the name; an import of `engine.replay` leaves `replay` what it is."""
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _FrontDoor

@@ -15,7 +15,7 @@ from engine.core.schema import ArgumentsError
 from engine.errors import BadInputError
 from engine.journal.walk import walk
 from engine.ports import Clock, Entry
-from engine.replay.fork import forked
+from engine.replaying.fork import forked
 from engine.runtime.host import Host
 from engine.runtime.load import unknown
 

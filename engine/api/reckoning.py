@@ -12,9 +12,9 @@ from engine.core.events import Recorded, RunStarted
 from engine.errors import BadInputError, UnreadableRunError
 from engine.logs.reading import Tally as Lines
 from engine.logs.runs import logged_runs
-from engine.replay.statistics import Tally, statistics
-from engine.replay.summary import Summary, summarise
-from engine.replay.totals import Statistics
+from engine.replaying.statistics import Tally, statistics
+from engine.replaying.summary import Summary, summarise
+from engine.replaying.totals import Statistics
 from engine.runtime.host import Host
 
 

@@ -10,8 +10,8 @@ from engine.core.workflow import Workflow
 from engine.errors import CorruptRunError, EngineError
 from engine.logs.reading import Tally
 from engine.logs.runs import logged_runs
-from engine.replay.divergence import Divergence
-from engine.replay.rerun import rerun
+from engine.replaying.divergence import Divergence
+from engine.replaying.rerun import rerun
 
 
 @dataclass(frozen=True, slots=True)

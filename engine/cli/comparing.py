@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from engine.api import Engine
-    from engine.replay.compare import Comparison
-    from engine.replay.summary import Summary
-    from engine.replay.trajectory import Step
+    from engine.replaying.compare import Comparison
+    from engine.replaying.summary import Summary
+    from engine.replaying.trajectory import Step
 
 _SHOWN = 300  # characters of a step
 _TOLD = 600  # of the first difference
@@ -27,7 +27,7 @@ _TOLD = 600  # of the first difference
 def diff(settings: Settings, one: str, other: str) -> int:
     """Show what two runs did, side by side, and where they first part; exit 1 where they do."""
     from engine.cli.output import print_json
-    from engine.replay.compare import compare
+    from engine.replaying.compare import compare
 
     async def both(engine: "Engine") -> "Comparison":
         return compare(await engine.masked.journal(one), await engine.masked.journal(other))
@@ -73,7 +73,7 @@ def _side_by_side(found: "Comparison") -> "Table":
 
 
 def _cell(step: "Step | None") -> str:
-    from engine.replay.differing import in_words
+    from engine.replaying.differing import in_words
 
     return short(in_words(step), _SHOWN) if step else ""
 

@@ -105,7 +105,7 @@ def _asked(journal: "tuple[Recorded, ...]", call_id: str) -> "Arguments":
 def _note_again(journal: "tuple[Recorded, ...]", at: int, run_id: str) -> None:
     """Say which calls the fork may make though the old run has made them, too."""
     from engine.core.events import ToolStarted
-    from engine.replay.fork import made_since
+    from engine.replaying.fork import made_since
 
     again = [
         f"{one.event.tool} ({one.event.call_id}) at seq {one.seq}"

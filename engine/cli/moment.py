@@ -17,11 +17,11 @@ from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reco
 from engine.core.messages import Message
 from engine.core.run import Run, pending_of
 from engine.core.states import State
-from engine.replay.upcoming import Upcoming, upcoming, upcoming_alone
+from engine.replaying.upcoming import Upcoming, upcoming, upcoming_alone
 
 if TYPE_CHECKING:
     from engine.core.workflow import Workflow
-    from engine.replay.told import Told
+    from engine.replaying.told import Told
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 

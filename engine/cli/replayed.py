@@ -18,7 +18,7 @@ from engine.core.conditions import in_words
 from engine.journal.lines import fields_of
 
 if TYPE_CHECKING:
-    from engine.replay.told import Told
+    from engine.replaying.told import Told
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 

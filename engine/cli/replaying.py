@@ -14,7 +14,7 @@ from engine.errors import BadInputError
 if TYPE_CHECKING:
     from engine.core.workflow import Workflow
     from engine.ports import Clock
-    from engine.replay.told import Told
+    from engine.replaying.told import Told
 
 
 @command("replay")
@@ -44,7 +44,7 @@ def replay(  # noqa: PLR0913 # the ways to walk
     """
     from engine.cli.recorded import steps_of
     from engine.cli.replayed import Printer
-    from engine.replay.told import told
+    from engine.replaying.told import told
 
     if step + (pace is not None) + (at is not None) > 1 or (step and settings.json):
         raise click.UsageError("take one of --step, --pace and --at; --step prints no --json")
@@ -69,7 +69,7 @@ async def walk_paced(
     steps: "Iterable[Told]", factor: float, clock: "Clock", show: "Callable[[Told], None]"
 ) -> None:
     """Nothing, once every step was shown, as far from each other as they were recorded."""
-    from engine.replay.told import paced
+    from engine.replaying.told import paced
 
     async for one in paced(steps, factor, clock):
         show(one)

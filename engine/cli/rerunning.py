@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.api.recordings import Recording
     from engine.core.workflow import ModelClient, Workflow
     from engine.logs.reading import Tally
-    from engine.replay.divergence import Divergence
+    from engine.replaying.divergence import Divergence
 
 
 class _Result(NamedTuple):
@@ -138,7 +138,7 @@ class _Ways:
         if model is None:
             words = f"workflow {workflow.name} has no model of its own: set OPENAI_API_KEY"
             raise DefinitionError(words)
-        from engine.replay.live import rerun_live
+        from engine.replaying.live import rerun_live
 
         return await rerun_live(one.journal, workflow, model)
 

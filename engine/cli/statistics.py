@@ -17,7 +17,7 @@ from engine.cli.text import short, visible
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from engine.replay.totals import Cost, Statistics
+    from engine.replaying.totals import Cost, Statistics
 
 
 _WIDE = 160  # columns, for pipes and files, in which nothing need be folded

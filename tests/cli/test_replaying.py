@@ -20,7 +20,7 @@ from engine.cli.recorded import steps_of
 from engine.cli.replaying import walk_paced
 from engine.codec.chain import PLAIN
 from engine.journal.lines import fields_of
-from engine.replay.told import Told, told
+from engine.replaying.told import Told, told
 from engine.runtime.draft import Draft
 from tests.cli.desk import APPROVERS, WORKFLOWS, begin, waystation
 from tests.replay.test_replay import Counting

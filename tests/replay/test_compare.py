@@ -8,8 +8,8 @@ import pytest
 from engine import Comparison, compare
 from engine.core import events as ev
 from engine.core.canonical import digest
-from engine.replay.differing import in_words
-from engine.replay.trajectory import Step, trajectory
+from engine.replaying.differing import in_words
+from engine.replaying.trajectory import Step, trajectory
 from tests.replay.told import (
     CALL,
     DECIDED,

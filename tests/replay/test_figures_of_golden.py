@@ -12,9 +12,9 @@ from engine import Engine, compare
 from engine.core import events as ev
 from engine.core.evolve import fold
 from engine.core.record import record_of
-from engine.replay.statistics import statistics
-from engine.replay.summary import Summary, summarise
-from engine.replay.trajectory import trajectory
+from engine.replaying.statistics import statistics
+from engine.replaying.summary import Summary, summarise
+from engine.replaying.trajectory import trajectory
 from tests.replay.told import Journal
 
 JOURNALS = Path(__file__).parent / "journals"

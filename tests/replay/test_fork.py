@@ -17,7 +17,7 @@ from engine.core.evolve import fold
 from engine.core.messages import Message
 from engine.core.run import Origin, Run
 from engine.journal.walk import Step, walk
-from engine.replay.fork import forked, made_since
+from engine.replaying.fork import forked, made_since
 from engine.runtime.draft import Draft
 from tests.spec import NOON, STARTED, asks
 

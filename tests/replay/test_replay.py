@@ -35,8 +35,8 @@ from engine.core.effects import CallModel, CallTools, Park
 from engine.core.evolve import fold
 from engine.core.messages import Message, Usage
 from engine.journal.walk import walk
-from engine.replay.told import LONGEST_WAIT, paced, told
-from engine.replay.upcoming import upcoming, upcoming_alone
+from engine.replaying.told import LONGEST_WAIT, paced, told
+from engine.replaying.upcoming import upcoming, upcoming_alone
 from engine.runtime.draft import Draft
 from tests.clock import Jumping
 from tests.logs.copies import STORE, lines_of, shop, write_log, written
@@ -154,7 +154,7 @@ async def test_what_is_damaged_in_a_log_is_told_after_what_holds() -> None:
 
 
 def test_the_front_door_s_replay_is_the_function_whatever_was_imported_first() -> None:
-    importlib.import_module("engine.replay.told")
+    importlib.import_module("engine.replaying.told")
     assert sys.modules["engine"].replay is replay
     assert sys.modules["engine"].events is events
 

@@ -31,7 +31,7 @@ from engine.core.accept import accept
 from engine.core.decide import decide
 from engine.core.effects import CallTools, Record
 from engine.core.evolve import fold
-from engine.replay.live import rerun_live
+from engine.replaying.live import rerun_live
 from tests.replay.rerun_shop import LOOK, OK, PAY, SHOP, approved, look, pay, record, with_pay
 from tests.runtime.test_engine import calls
 

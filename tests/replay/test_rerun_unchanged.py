@@ -16,7 +16,7 @@ from engine.core.accept import accept
 from engine.core.decide import decide
 from engine.core.effects import CallTools, Notify, Record
 from engine.core.evolve import fold
-from engine.replay.rerun import rerun
+from engine.replaying.rerun import rerun
 from tests.core.walking import SHOP, Walk
 from tests.replay.test_golden import JOURNALS, VERSIONS, golden_engine
 from tests.runtime.life_machine import Life, LifeOnDisk, opened

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from engine import State, Usage
 from engine.core import events as ev
 from engine.prices import cost_of
-from engine.replay.figures import ApprovalUse, ToolUse
-from engine.replay.statistics import statistics
-from engine.replay.totals import Cost, Statistics, Waits
+from engine.replaying.figures import ApprovalUse, ToolUse
+from engine.replaying.statistics import statistics
+from engine.replaying.totals import Cost, Statistics, Waits
 from tests.replay.told import (
     DECIDED,
     PAY,

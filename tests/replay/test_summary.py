@@ -9,8 +9,8 @@ from engine import CorruptRunError, State, Usage
 from engine.core import events as ev
 from engine.core.demand import Demand, Escalation
 from engine.prices import cost_of
-from engine.replay.figures import ApprovalUse, ToolUse
-from engine.replay.summary import Summary, summarise
+from engine.replaying.figures import ApprovalUse, ToolUse
+from engine.replaying.summary import Summary, summarise
 from tests.replay.told import (
     CALL,
     DECIDED,

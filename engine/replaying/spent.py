@@ -7,7 +7,7 @@ from engine.core import events as ev
 from engine.core.messages import Usage
 from engine.core.run import Run
 from engine.prices import cost_of
-from engine.replay.figures import ModelUse
+from engine.replaying.figures import ModelUse
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from engine.core.messages import Message
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelRequest, Workflow
 from engine.errors import BadInputError
-from engine.replay.divergence import Divergence, diff_of, differs_at
+from engine.replaying.divergence import Divergence, diff_of, differs_at
 
 _Replied = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
 

@@ -6,9 +6,9 @@ from itertools import zip_longest
 
 from engine.core.events import Recorded
 from engine.core.shape import Shape
-from engine.replay.differing import difference
-from engine.replay.summary import Summary, summarise
-from engine.replay.trajectory import Step, trajectory
+from engine.replaying.differing import difference
+from engine.replaying.summary import Summary, summarise
+from engine.replaying.trajectory import Step, trajectory
 
 _Pairs = Iterator[tuple[Step | None, Step | None]]
 

@@ -11,7 +11,7 @@ from engine.errors import BadInputError
 from engine.journal.lines import Line
 from engine.journal.walk import Step
 from engine.ports import Clock
-from engine.replay.spent import Models
+from engine.replaying.spent import Models
 
 LONGEST_WAIT = 5.0  # seconds, at whatever pace
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.core import events as ev
 from engine.core.run import Approval, Run
-from engine.replay.figures import ApprovalUse, Asked, Closing, span
+from engine.replaying.figures import ApprovalUse, Asked, Closing, span
 
 
 @dataclass(slots=True)

@@ -20,12 +20,12 @@ from engine.core.ready import is_open
 from engine.core.run import Run
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, EngineError, RefusedError
-from engine.replay.declared import declared_otherwise
-from engine.replay.divergence import Divergence, diff_of, differs_at, is_same, lasting
-from engine.replay.moments import when_begun, when_decided
-from engine.replay.said import PERMISSIVE, command_of
-from engine.replay.sorts import sort_of
-from engine.replay.words import apart_words, effect_words, words_of
+from engine.replaying.declared import declared_otherwise
+from engine.replaying.divergence import Divergence, diff_of, differs_at, is_same, lasting
+from engine.replaying.moments import when_begun, when_decided
+from engine.replaying.said import PERMISSIVE, command_of
+from engine.replaying.sorts import sort_of
+from engine.replaying.words import apart_words, effect_words, words_of
 
 _Events = tuple[ev.Event, ...]
 _Begun = tuple[str | int, ...]

@@ -11,9 +11,9 @@ from engine.core.events import Recorded
 from engine.core.messages import Usage
 from engine.core.shape import Shape
 from engine.core.states import State
-from engine.replay.figures import ApprovalUse, ToolUse
-from engine.replay.summary import Summary, summarise
-from engine.replay.totals import (
+from engine.replaying.figures import ApprovalUse, ToolUse
+from engine.replaying.summary import Summary, summarise
+from engine.replaying.totals import (
     Cost,
     LongRun,
     ModelTotal,

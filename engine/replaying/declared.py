@@ -11,8 +11,8 @@ from engine.core.schema import ArgumentsError
 from engine.core.tool import Tool
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, EngineError
-from engine.replay.divergence import Divergence, diff_of
-from engine.replay.said import PERMISSIVE
+from engine.replaying.divergence import Divergence, diff_of
+from engine.replaying.said import PERMISSIVE
 
 
 class _Told(NamedTuple):

@@ -12,10 +12,10 @@ from engine.core.run import Origin, Run
 from engine.core.shape import Shape
 from engine.core.states import ENDED, State
 from engine.errors import CorruptRunError
-from engine.replay.asked import Approvals
-from engine.replay.called import Calls
-from engine.replay.figures import ApprovalUse, Asked, ModelUse, ToolUse, span
-from engine.replay.spent import Models
+from engine.replaying.asked import Approvals
+from engine.replaying.called import Calls
+from engine.replaying.figures import ApprovalUse, Asked, ModelUse, ToolUse, span
+from engine.replaying.spent import Models
 
 
 class Summary(Shape):

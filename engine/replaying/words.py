@@ -7,7 +7,7 @@ from engine.core import events as ev
 from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
 from engine.core.run import Run
 from engine.core.states import ENDED, State
-from engine.replay.divergence import fields_apart
+from engine.replaying.divergence import fields_apart
 
 
 class Words(NamedTuple):

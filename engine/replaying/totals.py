@@ -5,8 +5,8 @@ from decimal import Decimal
 from engine.core.messages import Usage
 from engine.core.shape import Shape
 from engine.core.states import State
-from engine.replay.figures import ApprovalUse, ToolUse
-from engine.replay.summary import Summary
+from engine.replaying.figures import ApprovalUse, ToolUse
+from engine.replaying.summary import Summary
 
 
 class Cost(Shape):

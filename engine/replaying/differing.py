@@ -7,7 +7,7 @@ import rfc8785
 from pydantic import JsonValue
 
 from engine.core.messages import Arguments
-from engine.replay.trajectory import Step, StepKind
+from engine.replaying.trajectory import Step, StepKind
 
 _BEFORE = 30  # characters shown before the place where two texts part
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from engine.core import events as ev
 from engine.core.run import Run
-from engine.replay.figures import ToolUse
+from engine.replaying.figures import ToolUse
 
 
 @dataclass(slots=True)
