@@ -1,10 +1,12 @@
 """A run from its store, verified: journal, digests and checkpoint must hold together."""
 
 import shlex
+from datetime import datetime
 from itertools import takewhile
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.codec.checkpoints import agrees, is_of_today
+from engine.codec.events import ticks
 from engine.core.events import Recorded
 from engine.core.ready import ready_at
 from engine.errors import (
@@ -96,8 +98,7 @@ def _agree(draft: Draft, head: Head) -> None:
         )
     try:
         whole = agrees(head.checkpoint, run.checkpoint()) and head.state == run.state
-        asleep = (head.ready_at is None, ready_at(run) is None)
-        if is_of_today(head.checkpoint) and asleep[0] is not asleep[1]:
+        if is_of_today(head.checkpoint) and _is_kept_asleep(head, ready_at(run)):
             whole = False
     except RunTooNewError as error:
         raise RunTooNewError(f"run {run.id}: {error}") from error
@@ -105,3 +106,10 @@ def _agree(draft: Draft, head: Head) -> None:
         raise CorruptRunError(f"run {run.id} is damaged: {error}") from error
     if not whole or head.workflow != run.workflow:
         raise CorruptRunError(f"run {run.id} is damaged: its checkpoint disagrees with its journal")
+
+
+def _is_kept_asleep(head: Head, due: datetime | None) -> bool:
+    """Whether the row says that the run is ready at all, or so early, otherwise than it is."""
+    if head.ready_at is None or due is None:
+        return head.ready_at is not None or due is not None
+    return head.ready_at > ticks(due)

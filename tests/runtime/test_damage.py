@@ -94,6 +94,7 @@ def damages() -> Iterator[tuple[str, str]]:
         ("ready_at", "'soon'"),
     ):
         yield f"UPDATE runs SET {column} = {value} {of_hurt}", "disagrees"
+    yield f"UPDATE runs SET ready_at = 9 {of_hurt}", "disagrees"
     yield f"UPDATE runs SET seq = 6 {of_hurt}", "goes on after seq 6"
     yield f"UPDATE runs SET seq = 8 {of_hurt}", "seq 8 of 8 is missing"
     yield f"UPDATE runs SET seq = 'many' {of_hurt}", "damaged"
@@ -231,3 +232,11 @@ async def test_a_store_whose_last_page_is_torn_is_found_out() -> None:
             else:
                 assert (await waystation.run(run_id)).seq >= SEQS[-1]
     assert damaged
+
+
+async def test_a_run_that_its_row_keeps_from_every_worker_is_found() -> None:
+    async with shop() as waystation:
+        await waystation.submit("shop", "Hello", "left")
+    do("UPDATE runs SET ready_at = 253402300799000000 WHERE run_id = 'left'")  # the year 9999
+    async with shop() as waystation:
+        assert "disagrees" in (await waystation.damaged())["left"]
