@@ -49,7 +49,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     folder = _folder(parent.config)
     if folder is None or folder not in file_path.resolve().parents:
         return None
-    return Log.from_parent(parent, path=file_path) if file_path.suffix in _LOGS else None
+    return Log.from_parent(parent, path=file_path) if _is_log(file_path) else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -123,8 +123,13 @@ def replays(pytestconfig: pytest.Config) -> "Sequence[Recording]":
     folder = _folder(pytestconfig)
     if folder is None:
         raise pytest.UsageError("say where the recorded runs are: --waystation-replays=DIR")
-    files = sorted(one for one in folder.rglob("*") if one.suffix in _LOGS)
+    files = sorted(one for one in folder.rglob("*") if _is_log(one))
     return tuple(_recordings(files))
+
+
+def _is_log(file: Path) -> bool:
+    """Whether it is named like a log, or like one that was rotated (`runs.jsonl.1`)."""
+    return any(suffix.startswith(_LOGS) for suffix in file.suffixes)
 
 
 def _folder(config: pytest.Config) -> Path | None:
@@ -137,7 +142,9 @@ def _recordings(files: Sequence[Path], tally: "Tally | None" = None) -> "Iterato
     from engine.api.recordings import recordings
     from engine.api.wiring import keys_of
 
-    return recordings(files, tally, keys_of(os.environ.get("WAYSTATION_AUDIT_KEY")))
+    file = os.environ.get("WAYSTATION_AUDIT_KEY_FILE")
+    key = Path(file) if file else os.environ.get("WAYSTATION_AUDIT_KEY")
+    return recordings(files, tally, keys_of(key))
 
 
 def _damaged(words: str) -> "Recording":

@@ -33,7 +33,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.host import Host
 from engine.runtime.load import load_unsealed, unknown
 from engine.runtime.telemetry import Telemetry
-from engine.runtime.verify import Anchor, Examined, anchors_of, examine
+from engine.runtime.verify import Anchor, Examined, anchors_of, by_run, examine
 from engine.runtime.worker import Worker
 
 
@@ -229,11 +229,9 @@ class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
 
         What is not as it was anchored, or is gone since, is damaged.
         """
-        by_run: dict[str, list[Anchor]] = {}
-        for one in anchors:
-            by_run.setdefault(one.run_id, []).append(one)
-        found = await examine(self._host.store, self._keys, by_run)
-        await examine_archives(self._keeper, found, by_run)
+        wanted = by_run(anchors)
+        found = await examine(self._host.store, self._keys, wanted)
+        await examine_archives(self._keeper, found, wanted)
         return found
 
     async def anchors(self, damaged: list[str] | None = None) -> AsyncIterator[Anchor]:

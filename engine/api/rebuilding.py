@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.api.wiring import keys_of
 from engine.catalogue import open_store
 from engine.codec.chain import AuditKeys
+from engine.core.ready import ready_at
 from engine.errors import ConflictError, UnreadableRunError
 from engine.logs.reading import Tally
 from engine.logs.runs import LoggedRun, logged_runs
 from engine.ports import Store
 from engine.runtime.clock import SystemClock
 from engine.runtime.rebuild import put_back
+from engine.runtime.verify import Anchor, by_run
 
 _AT_ONCE = 64  # runs that share a sync
 _FEW = 10_000  # events
@@ -23,7 +25,8 @@ _FEW = 10_000  # events
 class Rebuilt:
     """What became of one run: how many events it has; `masked` of them lack what was masked.
 
-    `lost` are its open calls of which arguments are missing: they are in doubt now.
+    `lost` are its open calls of which arguments are missing: they are in doubt now. It is
+    `ready` where it goes on by itself once it is driven: from where its log ends.
     `fault` is why it was left out.
     """
 
@@ -31,6 +34,7 @@ class Rebuilt:
     events: int = 0
     masked: int = 0
     lost: tuple[str, ...] = ()
+    ready: bool = False
     fault: str | None = None
 
 
@@ -39,21 +43,40 @@ async def rebuild(
     store: str | Store,
     tally: Tally | None = None,
     audit_key: AuditKeys | str | Path | None = None,
+    anchors: Iterable[Anchor] = (),
 ) -> AsyncIterator[Rebuilt]:
     """Put every whole run of these logs into the store; what became of each.
 
     `store` is its address, or a Store. `tally` is filled in with what was read. Runs that
-    the store has already, the same, are left as they are. Raises BadInputError where a file
-    cannot be opened, StoreError.
+    the store has already, the same, are left as they are. A run of which the logs have less
+    than was anchored is left out: to go on in the midst of it could repeat an effect. Raises
+    BadInputError where a file cannot be opened, StoreError.
     """
     keys, read = keys_of(audit_key), Tally() if tally is None else tally
     opened = open_store(store) if isinstance(store, str) else store
+    left = {run_id: list(some) for run_id, some in by_run(anchors).items()}
     try:
-        async for one in _all(logged_runs(files, read, keys), opened, keys):
+        runs = (_held_to(run, left.pop(run.run_id, [])) for run in logged_runs(files, read, keys))
+        async for one in _all(runs, opened, keys):
             yield one
+        for run_id, (*_, last) in left.items():
+            words = f"run {run_id} is in no log; it was anchored at seq {last.seq}"
+            yield Rebuilt(run_id, fault=words)
     finally:
         if isinstance(store, str):
             await opened.close()
+
+
+def _held_to(run: LoggedRun, anchors: Sequence[Anchor]) -> LoggedRun:
+    """The run; with a fault where it is not, or not yet, what was anchored."""
+    for one in anchors:
+        if one.seq > len(run.lines):
+            words = f"its log ends at seq {len(run.lines)}; it was anchored at seq {one.seq}"
+            return replace(run, fault=run.fault or words)
+        if run.lines[one.seq - 1].entry.digest.hex() != one.digest:
+            words = f"what its log has at seq {one.seq} is not what was anchored"
+            return replace(run, fault=run.fault or words)
+    return run
 
 
 async def _all(runs: Iterable[LoggedRun], store: Store, keys: AuditKeys) -> AsyncIterator[Rebuilt]:
@@ -79,4 +102,4 @@ async def _rebuilt(run: LoggedRun, store: Store, keys: AuditKeys) -> Rebuilt:
         return Rebuilt(run.run_id, len(run.lines), fault=str(error))
     masked = sum(bool(line.entry.cover) for line in run.lines)
     lost = tuple(call.id for call in draft.live.calls if call.lost)
-    return Rebuilt(run.run_id, draft.live.seq, masked, lost)
+    return Rebuilt(run.run_id, draft.live.seq, masked, lost, ready_at(draft.live) is not None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.anchors import read_anchors
 from engine.cli.options import Settings
 from engine.cli.root import command
 from engine.cli.text import counted, visible
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
 
 @command("rebuild")
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
-def rebuild(settings: Settings, logs: tuple[Path, ...]) -> int:
+@click.option(
+    "--anchors",
+    "file",
+    type=click.Path(path_type=Path),
+    help="What `waystation anchor` printed once: leave out what the logs have less of.",
+)
+def rebuild(settings: Settings, logs: tuple[Path, ...], file: Path | None) -> int:
     """Put every whole run that LOGS tell of into the store, as it was."""
     from engine.api.rebuilding import rebuild as put_back
     from engine.cli.output import print_json
     from engine.logs.reading import Tally
 
-    tally = Tally()
+    tally, anchors = Tally(), list(read_anchors(file)) if file else []
     runs: list[Rebuilt] = []
 
     async def work() -> None:
-        put = put_back(logs, settings.store, tally, settings.audit_key)
+        put = put_back(logs, settings.store, tally, settings.audit_key, anchors)
         runs.extend([one async for one in put])
 
     asyncio.run(work())
@@ -48,6 +55,11 @@ def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
     )
     if tally.foreign:
         click.echo(f"{counted(tally.foreign, 'line')} of other programs passed over.")
+    if ready := sum(one.ready for one in whole):
+        click.echo(
+            f"{counted(ready, 'run')} not waiting for a person: driven, they go on from where "
+            "their log ends. If lines may be missing there, compare with anchors first."
+        )
     for one in whole:
         if one.masked:
             many = counted(one.masked, "event")

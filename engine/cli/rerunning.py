@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
 
 class _Result(NamedTuple):
-    """What came of one run; `fault` is why it could not be rerun."""
+    """What came of one run; `fault` is why it could not be rerun.
+
+    `otherwise` where the workflow is declared otherwise, which made no difference.
+    """
 
     recording: "Recording"
     divergence: "Divergence | None" = None
     fault: str | None = None
+    otherwise: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -112,7 +116,8 @@ class _Ways:
     async def result(self, one: "Recording") -> _Result:
         """What comes of one run."""
         try:
-            return _Result(one, _told(one, await self._divergence(one)))
+            differs = _told(one, await self._divergence(one))
+            return _Result(one, differs, otherwise=not differs and self._otherwise(one))
         except EngineError as error:
             return _Result(one, fault=str(error))
 
@@ -123,6 +128,13 @@ class _Ways:
         for model in (self._client, *(one.model for one in self._workflows.values())):
             if isinstance(model, Closeable):
                 await model.aclose()
+
+    def _otherwise(self, one: "Recording") -> bool:
+        from engine.core.evolve import fold
+
+        run, workflow = fold(one.journal), self._workflows.get(one.workflow)
+        known = run.definition if run else ""
+        return bool(known and workflow and known != workflow.definition)
 
     async def _divergence(self, one: "Recording") -> "Divergence | None":
         workflow = self._workflows.get(one.workflow)
@@ -158,6 +170,11 @@ def _print(result: _Result, *, live: bool) -> None:
     elif differs is None:
         same = "gets the same tool calls from this model" if live else "reruns as it was recorded"
         click.echo(f"{name} {same}: {len(one.journal)} events")
+        if result.otherwise and not live:
+            click.echo("    (the workflow is declared otherwise, in what made no difference here:")
+            click.echo(
+                "    what tools say of themselves, hints, limits, policies or redacted keys)"
+            )
     else:
         click.echo(f"{name} diverges at {visible(differs.words)}")
         if differs.diff:
@@ -177,6 +194,7 @@ def _print_rest(results: list[_Result], tally: "Tally", settings: Settings) -> N
                 "events": len(one.recording.journal),
                 "divergence": one.divergence and one.divergence.model_dump(mode="json"),
                 "fault": one.fault,
+                "declared_otherwise": one.otherwise,
             }
             for one in results
         ]

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.anchors import read_anchors
 from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.root import ask, by_option, command
@@ -17,7 +17,7 @@ from engine.errors import BadInputError, RefusedError, UnreadableRunError
 
 if TYPE_CHECKING:
     from engine.api import Engine
-    from engine.runtime.verify import Anchor, Examined
+    from engine.runtime.verify import Examined
 
 _PAGE = 500
 
@@ -32,7 +32,7 @@ _PAGE = 500
 def verify(settings: Settings, file: Path | None) -> int:
     """Read every run, and list those that do not hold together."""
     settings.note_missing()
-    anchors = list(_read(file)) if file else []
+    anchors = list(read_anchors(file)) if file else []
     if file and not anchors:
         raise BadInputError(f"there is no anchor in {file}")
     found = ask(settings, lambda engine: engine.examine(anchors))
@@ -65,6 +65,9 @@ def _print(found: "Examined") -> None:
         click.echo(
             f"Under no audit key: {counted(found.plain, 'run')}. Their chain finds accidents only."
         )
+    if found.masked:
+        words = "hold masked or erased events; anybody could have written what is left of these."
+        click.echo(f"Of them {found.masked} {words}")
 
 
 @command("anchor")
@@ -114,20 +117,3 @@ async def _every_id(engine: "Engine") -> list[str]:
     while page := await engine.runs(limit=_PAGE, after=names[-1] if names else None):
         names += [run.id for run in page]
     return names
-
-
-def _read(file: Path) -> "Iterator[Anchor]":
-    from pydantic import ValidationError
-
-    from engine.runtime.verify import Anchor
-
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise BadInputError(f"the anchors {file} cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            yield Anchor.model_validate_json(line)
-        except ValidationError:
-            words = "is not what `waystation anchor` prints"
-            raise BadInputError(f"{file}:{number} {words}") from None

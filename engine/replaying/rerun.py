@@ -47,7 +47,8 @@ def rerun(journal: Iterable[ev.Recorded], workflow: Workflow) -> Divergence | No
     if otherwise := declared_otherwise(events, workflow):
         return otherwise
     walk = _Walk(events, workflow, run)
-    return next(filter(None, map(walk.take, range(1, len(events)))), None)
+    found = next(filter(None, map(walk.take, range(1, len(events)))), None)
+    return found or walk.left_over()
 
 
 class _Walk:
@@ -72,6 +73,14 @@ class _Walk:
             after = evolve(run, one.model_copy(update={"event": adopted}))
         self._run = after
         return differs
+
+    def left_over(self) -> Divergence | None:
+        """What today's code would record with the last event; one commit keeps all or none."""
+        if not self._due:
+            return None
+        would = words_of(self._run, self._due[0]).would
+        end = "the record ends with that"
+        return differs_at(self._run, self._events[-1], end, f"today's code would {would} with it")
 
     def _differs(self, run: Run, place: int) -> Divergence | None:
         one = self._events[place]

@@ -16,6 +16,7 @@ from engine.errors import (
     UnknownRunError,
     UnverifiedRunError,
 )
+from engine.journal.lacking import lacking
 from engine.journal.walk import walk
 from engine.ports import Head, Store
 from engine.runtime.draft import Draft
@@ -71,10 +72,16 @@ async def load_unsealed(
     # What was committed by somebody else since the head was read is left out.
     entries = takewhile(lambda one: one.seq <= head.seq, found)
     events: list[Recorded] = []
+    covered = False
     for step in walk(entries, run_id, keys):
         draft.follow(step)
         events.append(step.recorded)
+        covered = covered or bool(step.entry.cover)
     _agree(draft, head)
+    if covered and (calls := lacking(draft.live)):
+        raise CorruptRunError(
+            f"run {run_id} is damaged: what {', '.join(calls)} is to run with is masked"
+        )
     draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
     return draft, tuple(events)
 

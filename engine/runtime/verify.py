@@ -1,7 +1,7 @@
 """Reading every run of a store, to find those that do not hold together."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,14 @@ class Anchor(Shape):
     at: datetime
 
 
+def by_run(anchors: Iterable[Anchor]) -> dict[str, list[Anchor]]:
+    """The anchors of each run, in the order in which they were kept."""
+    found: dict[str, list[Anchor]] = {}
+    for one in anchors:
+        found.setdefault(one.run_id, []).append(one)
+    return found
+
+
 @dataclass(slots=True)
 class Examined:
     """What was found: `damaged` has words by run id ("" for the store itself).
@@ -34,7 +42,8 @@ class Examined:
     `unverified` has words on runs that cannot be verified with the keys at hand. `keyed`
     counts the whole runs by the id of the audit key that their newest event is under;
     `plain` are those under none, where the chain finds accidents only. `archived` are the
-    runs of which only a line is left here, and which files have.
+    runs of which only a line is left here, and which files have. `masked` are those of the
+    plain ones in which something was masked or erased: anybody could have written what is left.
     """
 
     damaged: dict[str, str] = field(default_factory=dict)
@@ -42,6 +51,7 @@ class Examined:
     keyed: Counter[str] = field(default_factory=Counter)
     plain: int = 0
     archived: int = 0
+    masked: int = 0
 
     @property
     def whole(self) -> int:
@@ -82,6 +92,7 @@ def _count(found: Examined, draft: Draft) -> None:
         found.keyed[draft.key] += 1
     else:
         found.plain += 1
+        found.masked += draft.forgeable
 
 
 async def _require_anchored(store: Store, run_id: str, anchors: Sequence[Anchor]) -> None:

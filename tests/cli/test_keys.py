@@ -118,3 +118,21 @@ def test_a_list_shows_no_name_that_deceives() -> None:
     shown = run("list").stdout
     assert "\\u001b[2J\\u202edemo" in shown
     assert shown.isascii()
+
+
+def test_a_log_that_lacks_its_end_is_found_by_anchors_before_anything_is_done_again() -> None:
+    run("approve", "demo")
+    Path("anchors.jsonl").write_text(run("anchor").stdout)
+    lines = Path(".waystation/runs.jsonl").read_bytes().splitlines(keepends=True)
+    Path("cut.jsonl").write_bytes(b"".join(lines[:17]))
+    words = ("rebuild", "cut.jsonl", "--anchors", "anchors.jsonl", "--store", "sqlite:///new.db")
+    said = run(*words)
+    assert said.exit_code == 1
+    found = "Left out: run demo: its log ends at seq 17; it was anchored at seq 21\n"
+    assert said.stderr == found
+    Path("cut.jsonl").write_bytes(b"")
+    assert "run demo is in no log; it was anchored at seq 21" in run(*words).stderr
+    Path("cut.jsonl").write_bytes(b"".join(lines[:17]))
+    plain = run("rebuild", "cut.jsonl", "--store", "sqlite:///new.db")
+    assert plain.stdout.splitlines()[1].startswith("1 run not waiting for a person")
+    assert run(*words[:2], "--anchors", "nope").stderr.startswith("waystation: the anchors nope")

@@ -164,7 +164,7 @@ def test_a_damaged_run_is_listed_and_hides_no_other() -> None:
     assert verified.returncode == 1
     assert verified.stdout.startswith("run r1 is damaged at seq 1: its digest")
     assert verified.stdout.count("\n") == 3
-    assert list(as_json_of_failed("verify")) == ["r1"]
+    assert list(as_json_of_failed("verify")["damaged"]) == ["r1"]
     listed = waystation("list")
     assert listed.stdout.startswith("r2")
     assert "run r1 is damaged and left out" in listed.stderr
@@ -208,8 +208,8 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def as_json_of_failed(*words: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(waystation(*words, "--json").stdout)
+def as_json_of_failed(*words: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = json.loads(waystation(*words, "--json").stdout)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -20,10 +20,9 @@ from engine import (
     tool,
 )
 from engine.codec.chain import PLAIN
-from engine.codec.events import decode_event, ticks
+from engine.codec.events import decode_event
 from engine.core.secrecy import Secrecy
-from engine.journal.lines import Line, fields_of
-from engine.ports import Entry
+from engine.journal.lines import Line, fields_of, read_line
 from tests.replay.test_golden import JOURNALS, VERSIONS
 from tests.runtime.desk import log_lines
 from tests.runtime.gate import CANARY, ENTER, Gate, Keeping, desk, logged, stored
@@ -96,13 +95,9 @@ def again(lines: list[dict[str, Any]]) -> list[Line]:
     """What was told, as it would be told today."""
     secrecy, made = Secrecy(), list[Line]()
     for one in lines:
-        data = orjson.dumps(one["data"], option=orjson.OPT_SORT_KEYS)
-        secrecy = secrecy.after(decode_event(one["trigger"], data))
-        at = ticks(datetime.fromisoformat(one["at"]))
-        entry = Entry(one["seq"], at, one["trigger"], data, bytes.fromhex(one["digest"]))
-        made.append(
-            Line(one["run_id"], one["workflow"], one["source"], one["dest"], entry, secrecy)
-        )
+        line = read_line(orjson.dumps(one))
+        secrecy = secrecy.after(decode_event(line.entry.kind, line.entry.data))
+        made.append(replace(line, secrecy=secrecy))
     return made
 
 
