@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
     from engine.core.demand import Escalation
+    from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
     from engine.core.messages import Message, Usage
     from engine.core.notices import Notice, Notifier
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from engine.core.states import State
     from engine.core.tool import Tool
     from engine.core.tools import tool
-    from engine.core.workflow import Limits, ModelClient, ModelReply, ModelRequest, Workflow
+    from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
     from engine.errors import (
         ArchivedRunError,
         BadInputError,
@@ -162,6 +163,7 @@ _HOMES = {
     "engine.core.context": "ToolContext",
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
+    "engine.core.limits": "Limits",
     "engine.core.messages": "Message Usage",
     "engine.core.notices": "Notice Notifier",
     "engine.core.policy": "ApprovalPolicy Rule",
@@ -170,7 +172,7 @@ _HOMES = {
     "engine.core.states": "State",
     "engine.core.tools": "tool",
     "engine.core.tool": "Tool",
-    "engine.core.workflow": "Limits ModelClient ModelReply ModelRequest Workflow",
+    "engine.core.workflow": "ModelClient ModelReply ModelRequest Workflow",
     "engine.errors": (
         "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
         " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"

@@ -11,10 +11,11 @@ from engine.core.commands import Command
 from engine.core.decide import decide
 from engine.core.effects import Effect
 from engine.core.evolve import fold
+from engine.core.limits import Limits
 from engine.core.messages import FunctionCall, Message, ToolCall
 from engine.core.run import Run
 from engine.core.tools import tool
-from engine.core.workflow import Limits, Workflow
+from engine.core.workflow import Workflow
 from engine.errors import EngineError
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

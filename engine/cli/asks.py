@@ -106,6 +106,8 @@ def _asks(asked: PendingApproval) -> str:
             return f"{tool} wants to run with:"
         case "question":
             return f"{tool} asks a person:"
+        case "limit":
+            return f"LIMIT: {reason}. May it go on?"
         case other:
             assert_never(other)
 
@@ -117,7 +119,8 @@ def _verdicts(asked: PendingApproval, settings: Settings) -> Iterator[str]:
 
 
 def _lines(asked: PendingApproval, settings: Settings) -> Iterator[tuple[str, str]]:
-    call = f"{asked.run_id} --call {asked.call_id} --digest {asked.digest[:_DIGEST_SHOWN]}"
+    named = f"--call {asked.call_id}" if asked.call_id else f"--approval {asked.approval_id}"
+    call = f"{asked.run_id} {named} --digest {asked.digest[:_DIGEST_SHOWN]}"
     match asked.kind:
         case "in_doubt":
             yield "again:", settings.hint(f"approve {call} --retry")
@@ -128,9 +131,11 @@ def _lines(asked: PendingApproval, settings: Settings) -> Iterator[tuple[str, st
             yield "allow:", settings.hint(f"approve {call}")
         case "question":
             yield "answer:", f'{settings.hint(f"answer {call}")} --result "..."'
+        case "limit":
+            yield "go on:", settings.hint(f"resume {asked.run_id} --raise {asked.tool}=+N")
         case other:
             assert_never(other)
-    verb = "forget:" if asked.kind == "in_doubt" else "refuse:"
+    verb = {"in_doubt": "forget:", "limit": "stop:"}.get(asked.kind, "refuse:")
     yield verb, f'{settings.hint(f"deny {call}")} --reason "..."'
 
 

@@ -15,12 +15,14 @@ from engine.core.commands import (
     Approve,
     Command,
     Deny,
+    Raise,
     Revoke,
     Seal,
     Send,
     Start,
 )
 from engine.core.found import found_so_far
+from engine.core.raising import raised
 from engine.core.run import Run
 from engine.core.states import ENDED, State
 from engine.core.verdicts import give_verdict, granted
@@ -55,6 +57,8 @@ def accept(  # noqa: PLR0911 # a command a case
             return _revoke(run, command, by_whom)
         case Send():
             return _send(run, command)
+        case Raise():
+            return raised(run, command, by_whom)
         case AcceptChanges():
             return _accept_changes(run, command, by_whom)
         case Abort():

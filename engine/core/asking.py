@@ -62,10 +62,13 @@ def _ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
         notify=event.notify,
         untold=_all(event.notify),
     )
+    opened = {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
+    if approval.kind == "limit":
+        return opened | {"limit": approval.tool}
     call = run.call(event.call_id)
     doubtful = call.doubtful or call.in_doubt
     waiting = move(run, call.id, "waiting", approval_id=None, digest=None, doubtful=doubtful)
-    return waiting | {"approvals": (*run.approvals, approval), "asked": run.asked + 1}
+    return waiting | opened
 
 
 def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
@@ -100,8 +103,10 @@ def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:
 
 
 def _deny(run: Run, event: ev.ApprovalDenied) -> Changes:
-    """The call with a person's no; KeyError where no such approval is open."""
+    """The call with a person's no, or the run to be given up; KeyError for no such approval."""
     asked = run.approval(event.approval_id)
+    if asked.kind == "limit":
+        return close(run, asked.approval_id)
     return settle(
         run, event.call_id, _denial(asked, event.reason), asked.approval_id, is_error=True
     )

@@ -1,6 +1,7 @@
 """What people ask of a run."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -90,6 +91,14 @@ class Send(_Asked):
     by: str | None = None
 
 
+class Raise(_Asked):
+    """Add to the bounds of a run that has come to one of them, by name: so much more of each."""
+
+    raises: dict[str, Decimal]
+    by: str
+    note: str | None = None
+
+
 class AcceptChanges(_Asked):
     """Let the calls that were asked for under other code go on under today's."""
 
@@ -125,4 +134,4 @@ class Fork(_Asked):
 
 
 VerdictCommand = Approve | Deny | Answer
-Command = Start | VerdictCommand | Revoke | Send | AcceptChanges | Abort | Seal
+Command = Start | VerdictCommand | Revoke | Send | Raise | AcceptChanges | Abort | Seal

@@ -6,11 +6,11 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.deadlines import overdue
 from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
-from engine.core.found import found_so_far
 from engine.core.judge import judge
 from engine.core.ready import is_open, ready_at
 from engine.core.run import Run
 from engine.core.states import State
+from engine.core.stopping import at_limit
 from engine.core.workflow import Workflow
 
 
@@ -38,19 +38,11 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
             redact=tuple(workflow.redact),
         )
         return Record((changed,))
-    limits = workflow.limits
-    if run.failures >= limits.max_attempts:
-        reason = f"the model failed {run.failures} times in a row, at last with: {run.failure}"
-        return _stop(run, "max_attempts", reason)
-    if run.turns >= limits.max_turns:
-        return _stop(run, "max_turns", f"the limit max_turns={limits.max_turns} is reached")
+    if stop := at_limit(run, workflow, now):
+        return Record((stop,))
     if run.retry_at and run.updated_at <= now < run.retry_at:  # else the clock was set back
         return Park(until=run.retry_at)
     return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
-
-
-def _stop(run: Run, limit: str, reason: str) -> Record:
-    return Record((ev.RunAborted(reason=reason, limit=limit, found=found_so_far(run)),))
 
 
 def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:

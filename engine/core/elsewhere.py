@@ -33,6 +33,7 @@ def _off_another(run: Run, event: ev.RunForked) -> Changes:
         "calls": tuple(map(_forked, run.calls)),
         "approvals": (),
         "rules": (),
+        "raised": {},
         "retry_at": None,
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,6 +27,7 @@ from engine.core.journal_events import (
     JournalEvent,
     RunForked,
 )
+from engine.core.limit_events import LimitEvent, LimitReached, LimitsRaised, LoopNoticed
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.shape import Shape
 from engine.core.states import Repeats
@@ -47,6 +49,10 @@ __all__ = [
     "DataErased",
     "Event",
     "JournalEvent",
+    "LimitEvent",
+    "LimitReached",
+    "LimitsRaised",
+    "LoopNoticed",
     "MessageReceived",
     "ModelAnswered",
     "ModelFailed",
@@ -102,12 +108,19 @@ class WorkflowChanged(Shape):
     redact: tuple[str, ...] = ()
 
 
-class _ModelReplied(Shape):
+class _Spent(Shape):
+    """What a try at the model took: `seconds`, and `cost` in USD; None where it is not known."""
+
+    usage: Usage = Usage()
+    model: str | None = None
+    cost: Decimal | None = None
+    seconds: float | None = None
+
+
+class _ModelReplied(_Spent):
     """`seen` is how many messages of the transcript it answers; None: all there were."""
 
     message: Message
-    usage: Usage = Usage()
-    model: str | None = None
     request_id: str | None = None
     seen: int | None = None
 
@@ -130,13 +143,17 @@ class AnswerSuperseded(_ModelReplied):
     kind: Literal["answer_superseded"] = "answer_superseded"
 
 
-class ModelFailed(Shape):
-    """A try at the model came to nothing; the next one may begin at `retry_at`."""
+class ModelFailed(_Spent):
+    """A try at the model came to nothing; the next one may begin at `retry_at`.
+
+    With `overflow` what it was sent, or what it had to say, was too long.
+    """
 
     kind: Literal["model_failed"] = "model_failed"
     error: str
     attempt: int
     retry_at: datetime
+    overflow: bool = False
 
 
 class ToolStarted(Shape):
@@ -264,6 +281,7 @@ Event = Annotated[
     | ToolsSettled
     | ApprovalsSettled
     | RunAborted
+    | LimitEvent
     | JournalEvent,
     Field(discriminator="kind"),
 ]

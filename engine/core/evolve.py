@@ -6,6 +6,7 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.asking import of_an_approval
+from engine.core.bounded import at_a_limit, failed
 from engine.core.elsewhere import of_the_journal
 from engine.core.machine import next_state
 from engine.core.messages import Message
@@ -70,7 +71,7 @@ def _born(recorded: ev.Recorded) -> Run:
     )
 
 
-def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911 # a case an event
+def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911, PLR0912 # a case an event
     match recorded.event:
         case ev.RunStarted():
             raise CorruptRunError(f"run {run.id}: it starts twice")
@@ -83,7 +84,7 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
         case ev.StickyRuleAdded() | ev.StickyRuleRevoked() as event:
             return _ruled(run, event, recorded.at)
         case ev.ModelFailed() as event:
-            return {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
+            return failed(run, event)
         case ev.ToolsSettled():
             return closed(run)
         case ev.ApprovalsSettled():
@@ -92,10 +93,12 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
             return _aborted(event)
         case event if isinstance(event, ev.ApprovalEvent):
             return of_an_approval(run, event, recorded.at)
+        case event if isinstance(event, ev.LimitEvent):
+            return at_a_limit(run, event)
         case event if isinstance(event, ev.JournalEvent):
             return of_the_journal(run, event)
         case event:
-            return _of_a_call(run, event, recorded.at)
+            return _of_a_call(run, event, recorded.at) | _worked(run, event, recorded.at)
 
 
 def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a case an event
@@ -114,6 +117,14 @@ def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a cas
             assert_never(other)
 
 
+def _worked(run: Run, event: ev.CallEvent, at: datetime) -> Changes:
+    """What the attempt took that has just ended."""
+    call = run.call(event.call_id)
+    if call.status != "started" or call.begun_at is None or isinstance(event, ev.ToolStarted):
+        return {}
+    return {"seconds": run.seconds + max(0.0, (at - call.begun_at).total_seconds())}
+
+
 def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
     before = run.call(event.call_id)
     return move(
@@ -124,6 +135,7 @@ def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
         arguments=event.arguments,
         repeats=event.repeats,
         started_at=before.started_at or at,
+        begun_at=at,
         doubtful=before.doubtful or before.in_doubt,
         error=None,
         retry_at=None,

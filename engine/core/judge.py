@@ -18,7 +18,9 @@ from engine.core.workflow import Workflow
 Judgement = ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested | Reconcile | Park
 
 
-def judge(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
+def judge(  # noqa: PLR0911 # a judgement a line
+    run: Run, workflow: Workflow, call: Call, now: datetime
+) -> Judgement:
     """Refuse the call, start it, ask a person, look up what came of it, or wait."""
     case = _Case(run, workflow, call, now)
     tool = workflow.tool(call.tool)
@@ -30,6 +32,8 @@ def judge(run: Run, workflow: Workflow, call: Call, now: datetime) -> Judgement:
         known = ", ".join(one.name for one in workflow.tools) or "none"
         words = f"There is no tool {call.tool!r}. The tools are: {known}."
         return ev.ToolFailed(call_id=call.id, error=words)
+    if call.attempt == 0 and (refused := case.too_many()):
+        return ev.ToolFailed(call_id=call.id, error=refused)
     if call.error and call.attempt >= workflow.limits.max_attempts:
         words = f"Not executed, after {call.attempt} attempts: {call.error}"
         return ev.ToolFailed(call_id=call.id, error=words)
@@ -57,6 +61,17 @@ class _Case:
         """Whether the next attempt is to be made later; a clock set back is not waited for."""
         retry_at = self.call.retry_at
         return retry_at is not None and self.run.updated_at <= self.now < retry_at
+
+    def too_many(self) -> str | None:
+        """Why no call may be made any more, or not this one; None where it may."""
+        if self.run.last_words:
+            return "No tool can be called any more: answer with what you know."
+        most = self.workflow.limits.raised(self.run.raised).max_tool_calls
+        before = self.run.tool_calls - len(self.run.calls)
+        number = before + [one.id for one in self.run.calls].index(self.call.id) + 1
+        if number <= most:
+            return None
+        return f"Not made: the {number - 1} tool calls before it are all that this run may make."
 
     def start(self, tool: Tool) -> Judgement:  # noqa: PLR0911 # a judgement a line
         """Start it, if that is allowed; else ask."""

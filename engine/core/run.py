@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeVar
 
 from pydantic import JsonValue
 
 from engine.core.conditions import Conditions
 from engine.core.demand import Demand
+from engine.core.limits import Bound
 from engine.core.messages import Arguments, Message, ToolCall, ToolResult, Usage
 from engine.core.shape import Shape
 from engine.core.states import ApprovalKind, Repeats, State
@@ -32,6 +34,7 @@ class Call(Shape):
     digest: str | None = None
     arguments: Arguments | None = None  # what it was last started with
     started_at: datetime | None = None  # for the first time
+    begun_at: datetime | None = None  # for the last time
     error: str | None = None
     retry_at: datetime | None = None
     repeats: Repeats | None = None  # what its tool said when it was last started
@@ -154,7 +157,11 @@ class Origin(Shape):
 class Checkpoint(Shape):
     """The run without its transcript: small, bounded, and rewritten at every commit.
 
-    `secrets` and `redact` say what of it must not be told; see RunStarted.
+    `limit` is the bound that it has reached, `raised` what people added to its bounds.
+    `seconds` is how long models and tools worked, `cost` what the model's tries came to in
+    USD, None where that of any is unknown. The model's newest reply made `context_tokens`
+    of the first `context_messages` of the transcript. `secrets` and `redact` say what of
+    it must not be told; see RunStarted.
     """
 
     id: str
@@ -170,8 +177,17 @@ class Checkpoint(Shape):
     reason: str | None = None
     limit: str | None = None
     found: str | None = None
+    last_words: Literal["due", "given"] | None = None  # the model's, at a limit
     turns: int = 0
+    tool_calls: int = 0  # that the model asked for
     usage: Usage = Usage()
+    cost: Decimal | None = Decimal()
+    last_cost: Decimal | None = Decimal()  # of its newest try
+    seconds: float = 0
+    context_tokens: int = 0
+    context_messages: int = 0
+    raised: Mapping[Bound, Decimal] = {}
+    looped_at: int | None = None  # how long the transcript was when the model was told of a loop
     failures: int = 0
     failure: str | None = None
     retry_at: datetime | None = None

@@ -15,7 +15,7 @@ class State(StrEnum):
 
 
 # What a run in AwaitingApproval waits for.
-ApprovalKind = Literal["tool_call", "in_doubt", "changed", "question"]
+ApprovalKind = Literal["tool_call", "in_doubt", "changed", "question", "limit"]
 # Why a call that may have happened may be made again without asking.
 Repeats = Literal["read_only", "idempotent", "transactional"]
 
@@ -47,6 +47,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("tools_requested", _MODEL, _TOOLS),
     Transition("model_answered", _MODEL, State.Done),
     *_loops(_MODEL, "answer_superseded", "model_failed", "context_compacted", "workflow_changed"),
+    *_loops(_MODEL, "limit_reached", "loop_noticed"),
     *_loops(_TOOLS, *_CALLS),
     Transition("tools_settled", _TOOLS, _MODEL),
     Transition("approval_requested", _TOOLS, _APPROVAL),
@@ -55,6 +56,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_loops(_APPROVAL, *_CALLS),  # of the turn's other calls, while some wait for a person
     Transition("approvals_settled", _APPROVAL, _TOOLS),
     Transition("limits_raised", _APPROVAL, _MODEL),
+    Transition("limits_raised", State.Aborted, _MODEL),
     *(row for state in ACTIVE for row in _loops(state, "message_received", "sticky_rule_revoked")),
     Transition("message_received", State.Done, _MODEL),
     *_loops(State.Done, "sticky_rule_revoked"),  # else it would hold again after a message

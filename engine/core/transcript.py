@@ -1,6 +1,7 @@
 """How the transcript grows: messages that come, replies, and the results of a turn."""
 
 from engine.core import events as ev
+from engine.core.bounded import after_reply
 from engine.core.messages import Message
 from engine.core.moves import Changes
 from engine.core.run import Call, Run
@@ -36,7 +37,7 @@ def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSup
         ),
         "answer": event.message.content if answered else None,
         "turns": run.turns + 1,
-        "usage": run.usage + event.usage,
+        **after_reply(run, event),
         "failures": 0,
         "failure": None,
         "retry_at": None,

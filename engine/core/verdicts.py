@@ -12,6 +12,7 @@ from engine.core.commands import Answer, Approve, Deny, VerdictCommand
 from engine.core.conditions import Conditions, fault_in, hold, in_words
 from engine.core.judge import terms_of
 from engine.core.messages import Arguments
+from engine.core.raising import RAISE_IT, stopped
 from engine.core.repeated import is_given_already, names
 from engine.core.run import Approval, Run
 from engine.core.schema import ArgumentsError
@@ -51,6 +52,8 @@ def give_verdict(
     match command:
         case Approve():
             return _approve(run, workflow, asked, command, by_whom)
+        case Deny() if asked.kind == "limit":
+            return _denied(asked, command), stopped(run, asked, command)
         case Deny():
             return (_denied(asked, command),)
         case Answer():
@@ -73,7 +76,8 @@ def granted(asked: Approval, by: str, note: str | None = None) -> ev.ApprovalGra
 def _approve(
     run: Run, workflow: Workflow | None, asked: Approval, command: Approve, by_whom: Authority
 ) -> tuple[ev.Event, ...]:
-    _require_grantable(asked, command, lost=run.call(asked.call_id).lost)
+    lost = asked.kind != "limit" and run.call(asked.call_id).lost
+    _require_grantable(asked, command, lost=lost)
     grant = granted(asked, command.by, command.note)
     if command.arguments is not None:
         grant = _edited(run, workflow, asked, grant, command.arguments)
@@ -133,6 +137,8 @@ def _require_grantable(asked: Approval, command: Approve, *, lost: bool) -> None
                 )
             if command.remember is not None or (command.arguments is not None and not lost):
                 raise RefusedError("a call in doubt is run again as it was, or not at all")
+        case "limit":
+            raise RefusedError(f"{RAISE_IT.format(limit=asked.tool)}, or deny")
         case "tool_call":
             if command.retry:
                 raise RefusedError(f"{asked.tool} is not in doubt, so there is nothing to retry")
@@ -217,6 +223,9 @@ def _denied(asked: Approval, command: Deny) -> ev.ApprovalDenied:
 
 def _answered(workflow: Workflow | None, asked: Approval, command: Answer) -> ev.ApprovalAnswered:
     content = command.result
+    if asked.kind == "limit":
+        how = RAISE_IT.format(limit=asked.tool)
+        raise RefusedError(f"no call waits for a result; {how}, or deny")
     if asked.kind == "question":
         form = _declared(workflow, asked)[1].form
         content = form.check(asked.arguments, content) if form else content

@@ -1,4 +1,4 @@
-"""What authors declare: a workflow, its tools, its limits, and the model port they may bring."""
+"""What authors declare: a workflow with its tools, and the model port they may bring."""
 
 import re
 from collections.abc import Sequence
@@ -6,40 +6,19 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Protocol
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from engine.core.canonical import digest
 from engine.core.demand import Demand
+from engine.core.limits import Limits
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
-from engine.core.shape import Shape
 from engine.core.tool import Tool
 from engine.errors import DefinitionError
 
 _WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-class Limits(Shape):
-    """The bounds of one run.
-
-    `max_attempts` counts tries at the model within one turn, and starts of one call.
-    """
-
-    max_turns: int = 12
-    max_attempts: int = 5
-
-    def __init__(self, **bounds: int) -> None:
-        """Take the bounds by name; raises DefinitionError for one below 1 or unknown."""
-        try:
-            super().__init__(**bounds)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            raise DefinitionError(f"limits: {fault['loc'][0]}: {fault['msg']}") from error
-        for name, bound in self:
-            if bound < 1:
-                raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +118,7 @@ class Workflow:
             "instructions": self.instructions,
             "tools": tools,
             "approval": declared(self.approval),
-            **dict(self.limits),
+            **self.limits.declared,
             **({"redact": list(self.redact)} if self.redact else {}),
         }
         return digest(whole)[:16]

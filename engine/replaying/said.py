@@ -4,7 +4,17 @@ from typing import TypedDict
 
 from engine.core import events as ev
 from engine.core.approvers import Authority
-from engine.core.commands import Abort, AcceptChanges, Answer, Approve, Command, Deny, Revoke, Send
+from engine.core.commands import (
+    Abort,
+    AcceptChanges,
+    Answer,
+    Approve,
+    Command,
+    Deny,
+    Raise,
+    Revoke,
+    Send,
+)
 from engine.core.conditions import Conditions
 from engine.core.run import Approval, Run
 
@@ -53,7 +63,9 @@ def command_of(  # noqa: PLR0911 # a command a line
             return Revoke(rule_id=event.rule_id, by=event.by)
         case ev.MessageReceived():
             return Send(message=event.message, by=event.by)
-        case ev.RunAborted(by=str() as by):
+        case ev.LimitsRaised():
+            return Raise(raises=dict(event.raised), by=event.by, note=event.note)
+        case ev.RunAborted(by=str() as by, limit=None):
             return Abort(by=by, reason=event.reason.removeprefix(f"aborted by {by}: "))
         case _:
             return None

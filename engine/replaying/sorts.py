@@ -16,6 +16,8 @@ _DECIDED = (
     | ev.ApprovalsSettled
     | ev.ApprovalExpired
     | ev.ApprovalReminded
+    | ev.LimitReached
+    | ev.LoopNoticed
 )
 _PERSON = (
     ev.RunStarted
@@ -25,6 +27,7 @@ _PERSON = (
     | ev.StickyRuleAdded
     | ev.StickyRuleRevoked
     | ev.MessageReceived
+    | ev.LimitsRaised
 )
 
 # Why a model's own reply ends a run: its words for that, or none for an error for good.

@@ -17,7 +17,7 @@ class Words(NamedTuple):
     would: str
 
 
-def words_of(run: Run, event: ev.Event) -> Words:  # noqa: PLR0911 # a case an event
+def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a case an event
     """An event that the engine decides of itself, and that comes upon `run`."""
     match event:
         case ev.ToolStarted():
@@ -43,6 +43,12 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: PLR0911 # a case an e
             return Words(
                 f"the run was given up ({event.reason})", f"give the run up ({event.reason})"
             )
+        case ev.LimitReached():
+            words = f"a last answer, as {event.limit} is reached"
+            return Words(f"the model was asked for {words}", f"ask the model for {words}")
+        case ev.LoopNoticed():
+            words = "the model that it repeats itself"
+            return Words(f"it told {words}", f"tell {words}")
         case other:
             return Words(_happened(run, other), f"record {other.kind}")
 
@@ -84,7 +90,7 @@ def _waiting(run: Run, until: datetime | None) -> str:
 
 def _call(run: Run, about: ev.CallEvent | ev.ApprovalEvent | object) -> str:
     """The call that something is about, by its tool and its id."""
-    call_id = str(getattr(about, "call_id", ""))
+    call_id = str(getattr(about, "call_id", "")) or "going on at a limit"
     tools = [call.tool for call in run.calls if call.id == call_id]
     return f"{tools[0]} ({call_id})" if tools else call_id
 
@@ -111,12 +117,14 @@ def _asking(run: Run, event: ev.ApprovalRequested) -> Words:
             about = f"whether {what} may go on, as its tool had changed{asked}"
         case "question":
             about = f"the question of {what}{asked}"
+        case "limit":
+            about = f"whether it may go on ({event.reason})"
         case other:
             assert_never(other)
     return Words(f"a person was asked {about}", f"ask a person {about}")
 
 
-def _happened(run: Run, event: ev.Event) -> str:  # noqa: PLR0911 # a case an event
+def _happened(run: Run, event: ev.Event) -> str:  # noqa: C901, PLR0911 # a case an event
     """What somebody else did: a model, a tool, a notifier, a person."""
     match event:
         case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() | ev.ModelFailed():
@@ -137,5 +145,7 @@ def _happened(run: Run, event: ev.Event) -> str:  # noqa: PLR0911 # a case an ev
             return f"{event.by} took the rule {event.rule_id} back"
         case ev.MessageReceived():
             return f"{event.by or 'the customer'} wrote"
+        case ev.LimitsRaised():
+            return f"{event.by} raised {', '.join(event.raised)}"
         case _:
             return f"{event.kind} was recorded"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -60,6 +61,7 @@ def anything(annotation: Any, *, ours: bool) -> st.SearchStrategy[Any]:  # noqa:
         str: text,
         int: st.integers(0, 9),
         float: st.sampled_from([0.5, 60.0]),
+        Decimal: st.sampled_from([Decimal("0.5"), Decimal(60)]),
         bool: st.booleans(),
         NoneType: st.none(),
         datetime: st.just(datetime(2026, 1, 1, tzinfo=UTC)),

@@ -13,9 +13,9 @@ from engine.codec.checkpoints import decode_checkpoint
 from engine.codec.events import decode_event, from_ticks
 from engine.core import events as ev
 from engine.core.evolve import evolve
+from engine.core.limits import Limits
 from engine.core.run import Run
 from engine.core.states import ENDED, TRANSITIONS, State
-from engine.core.workflow import Limits
 from engine.ports import Entry, Head
 from tests.runtime.life_ledger import Ledger, each_heard_once, is_told_in_order
 from tests.runtime.life_shop import GATED, KEY_TTL, REPEATABLE

@@ -1,0 +1,62 @@
+"""Whether a run goes round in circles: the same calls, again and again, with the same results."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from engine.core.messages import Message
+
+_LONGEST = 3  # turns, after which a circle closes
+
+
+class Circle(NamedTuple):
+    """How many rounds alike the newest turns are; the places of its first and last turn."""
+
+    rounds: int
+    begins: int
+    ends: int
+
+
+class _Turn(NamedTuple):
+    place: int
+    calls: list[tuple[str, str, str]]
+
+
+def circle(messages: Sequence[Message], most: int) -> Circle | None:
+    """The circle that the newest turns go round in, of 2 to `most` rounds; None for none.
+
+    A turn repeats another where the model asked for the same calls and got the same
+    results; A-B-A-B are two rounds of two turns.
+    """
+    turns = list(islice(_turns(messages), _LONGEST * most))  # the newest first
+    found = ((_rounds(turns, length), length) for length in range(1, _LONGEST + 1))
+    rounds, length = max(found, key=lambda one: one[0])
+    if rounds < 2:  # noqa: PLR2004 # once is no repetition
+        return None
+    return Circle(rounds, turns[rounds * length - 1].place, turns[0].place)
+
+
+def _rounds(turns: list[_Turn], length: int) -> int:
+    """How many rounds of that many turns are alike, counted from the newest."""
+    alike = 0
+    while alike + length < len(turns) and turns[alike].calls == turns[alike + length].calls:
+        alike += 1
+    return alike // length + 1
+
+
+def _turns(messages: Sequence[Message]) -> Iterator[_Turn]:
+    """What was asked and what came of it, turn by turn, from the newest; up to other words."""
+    results: dict[str, str] = {}
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
+        if message.role == "tool":
+            results[message.tool_call_id or ""] = message.content or ""
+        elif message.role == "assistant":
+            if not message.tool_calls:
+                return
+            calls = (
+                (call.function.name, call.function.arguments, results.get(call.id, ""))
+                for call in message.tool_calls
+            )
+            yield _Turn(place, sorted(calls))
+            results = {}
