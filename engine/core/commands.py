@@ -94,7 +94,7 @@ class Send(_Asked):
 class Raise(_Asked):
     """Add to the bounds of a run that has come to one of them, by name: so much more of each."""
 
-    raises: dict[str, Decimal]
+    raises: Mapping[str, Decimal]
     by: str
     note: str | None = None
 

@@ -69,7 +69,7 @@ class Limits(Shape):
         if not raises:
             return self
         now = {name: getattr(self, name) for name in raises}
-        more = {
+        more: dict[str, object] = {
             name: type(bound)(bound + type(bound)(raises[name]))
             for name, bound in now.items()
             if bound is not None

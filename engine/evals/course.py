@@ -11,7 +11,7 @@ from engine.core.messages import Arguments
 from engine.core.record import CallRecord, Outcome, record_of
 from engine.core.run import Run
 from engine.core.shape import Shape
-from engine.prices import cost_of
+from engine.prices import LISTED
 
 
 class Called(Shape):
@@ -73,8 +73,6 @@ def _cost(events: Iterable[ev.Event]) -> Decimal | None:
     """The sum; a run without any reply of a model has no known cost."""
     kinds = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
     replies = [one for one in events if isinstance(one, kinds)]
-    # A reply whose tokens were not told has an unknown cost, too: none takes no tokens.
-    told = [reply for reply in replies if reply.usage.total_tokens]
-    costs = [cost_of(reply.model, reply.usage) for reply in told]
+    costs = [reply.cost or LISTED.cost(reply.model, reply.usage) for reply in replies]
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal()) if known and len(known) == len(replies) else None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from engine.core import events as ev
 from engine.core.messages import Usage
 from engine.core.run import Run
-from engine.prices import cost_of
+from engine.prices import LISTED
 from engine.replaying.figures import ModelUse
 
 
@@ -24,7 +24,7 @@ class Models:
             case ev.ModelFailed():
                 self.failures += 1
             case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
-                self._reply(event.model, event.usage)
+                self._reply(event.model, event.usage, event.cost)
             case _:
                 return
         self.retries += before.failures > 0
@@ -42,9 +42,10 @@ class Models:
             total += one.cost
         return total
 
-    def _reply(self, model: str | None, usage: Usage) -> None:
+    def _reply(self, model: str | None, usage: Usage, said: Decimal | None) -> None:
         so_far = self._used.get(model)
-        cost = _price(model, usage)  # reply by reply: a long prompt may have another price
+        # Reply by reply: a long prompt may have another price. Older journals do not say it.
+        cost = LISTED.cost(model, usage) if said is None else said
         if so_far is None:
             self._used[model] = ModelUse(model=model, replies=1, usage=usage, cost=cost)
             return
@@ -52,8 +53,3 @@ class Models:
         self._used[model] = ModelUse(
             model=model, replies=so_far.replies + 1, usage=so_far.usage + usage, cost=known
         )
-
-
-def _price(model: str | None, usage: Usage) -> Decimal | None:
-    """What a reply cost; None also where its tokens were not told, as no reply has none."""
-    return cost_of(model, usage) if usage.total_tokens else None

@@ -14,6 +14,7 @@ from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
+from engine.prices import LISTED, Prices
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.late import on_top
@@ -37,6 +38,7 @@ class Driver:
     telemetry: Telemetry
     clock: Clock
     stopping: asyncio.Event
+    prices: Prices = LISTED
 
     async def drive(self, draft: Draft) -> datetime | None:
         """Until when the run waits; None where it waits for a person, has ended, or we stop.
@@ -96,7 +98,7 @@ class Driver:
     async def _call_model(self, draft: Draft, effect: CallModel) -> None:
         if not await self._still_ours(draft):
             return
-        asking = call_model(draft.live, self.workflow, effect, self.model, self.clock)
+        asking = call_model(draft.live, self.workflow, effect, self.model, self.clock, self.prices)
         event = await until_stopped(self.stopping, asking)
         if event is not None:
             draft.report(event, self.clock.now())

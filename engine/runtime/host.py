@@ -27,6 +27,7 @@ from engine.errors import (
     UnknownWorkflowError,
 )
 from engine.ports import Clock, Head, Lease, Store, Transactional
+from engine.prices import LISTED, Prices
 from engine.runtime.acting import require_no_tool
 from engine.runtime.adopt import adopt, born
 from engine.runtime.commit import commit, settle_log
@@ -49,6 +50,7 @@ class Host:
         model: ModelClient | None,
         authority: Callable[[], Authority],
         keys: AuditKeys = PLAIN,
+        prices: Prices = LISTED,
     ) -> None:
         """Take what there is to work with; `model` serves every workflow, if it is given.
 
@@ -56,7 +58,7 @@ class Host:
         """
         self.store, self.clock, self.keys = store, clock, keys
         self.telemetry, self._workflows, self._model = telemetry, workflows, model
-        self._authority = authority
+        self._authority, self._prices = authority, prices
         self._leases = Leases(store, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -169,7 +171,8 @@ class Host:
         """What moves the runs of that workflow until `stopping`; see `workflow` and `model_of`."""
         workflow = self.workflow(name)
         model, until = self.model_of(workflow), stopping or asyncio.Event()
-        return Driver(workflow, model, self.store, self.telemetry, self.clock, until)
+        with_what = (self.store, self.telemetry, self.clock, until, self._prices)
+        return Driver(workflow, model, *with_what)
 
     def workflow(self, name: str) -> Workflow:
         """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
@@ -194,9 +197,19 @@ class Host:
             )
         return model
 
+    def _require_priced(self, workflow: Workflow) -> None:
+        """Nothing; DefinitionError where a limit on the cost could not be kept."""
+        name = getattr(self.model_of(workflow), "name", None)
+        if workflow.limits.max_cost_usd is None or self._prices.knows(name):
+            return
+        raise DefinitionError(
+            f"workflow {workflow.name} has max_cost_usd, and the price of its model "
+            f"{name or '(which has no name)'} is not known: give it (prices)"
+        )
+
     async def _begin(self, workflow: str, command: Start, lease: Lease) -> Draft:
         declared = self.workflow(workflow)
-        self.model_of(declared)
+        self._require_priced(declared)
         draft = await load(self.store, command.run_id, self.keys)
         events = accept(draft.run, declared, command)
         if draft.run is None and (gone := await self.store.archived(command.run_id)):

@@ -1,5 +1,7 @@
 """The only call to a model. What comes back is an event, never an exception of its own."""
 
+from collections.abc import Mapping
+
 from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
@@ -10,16 +12,27 @@ from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
 from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
+from engine.prices import LISTED, Prices
 from engine.runtime.backoff import retry_at
 
 
 async def call_model(
-    run: Run, workflow: Workflow, effect: CallModel, model: ModelClient, clock: Clock
+    run: Run,
+    workflow: Workflow,
+    effect: CallModel,
+    model: ModelClient,
+    clock: Clock,
+    prices: Prices = LISTED,
 ) -> ev.Event:
     """What came of asking the model once."""
-    request = ModelRequest(run.id, effect.turn, effect.attempt, run.messages, workflow.tools)
+    tools = () if run.last_words else workflow.tools
+    request = ModelRequest(run.id, effect.turn, effect.attempt, run.messages, tools)
+    began = clock.now()
     try:
-        return _replied(run, effect.turn, await _ask(model, request))
+        reply = await _ask(model, request)
+        seconds = max(0.0, (clock.now() - began).total_seconds())
+        cost = prices.cost(reply.model, reply.usage)
+        return _replied(run, effect.turn, reply, {"cost": cost, "seconds": seconds or None})
     except TransientModelError as error:
         return ev.ModelFailed(
             error=clean_text(str(error)),
@@ -39,10 +52,10 @@ async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
         raise ModelError(f"the model client failed: {error_words(error)}") from error
 
 
-def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
+def _replied(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object]) -> ev.Event:
     """The event that a reply is, sure to fit the journal; TransientModelError where it cannot."""
     try:
-        event = _read(run, turn, reply)
+        event = _read(run, turn, reply, took)
         encode_event(event)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError(
@@ -51,7 +64,7 @@ def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
     return event
 
 
-def _read(run: Run, turn: int, reply: ModelReply) -> ev.Event:
+def _read(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object]) -> ev.Event:
     """The event that a reply is. A cut or filtered one is never acted on."""
     message = Message.model_validate(clean_value(reply.message.model_dump(exclude_unset=True)))
     if message.role != "assistant":
@@ -66,6 +79,7 @@ def _read(run: Run, turn: int, reply: ModelReply) -> ev.Event:
         "usage": reply.usage,
         "model": clean_value(reply.model),
         "request_id": clean_value(reply.request_id),
+        **took,
     }
     if message.tool_calls:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))
