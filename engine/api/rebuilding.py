@@ -8,7 +8,8 @@ from pathlib import Path
 from engine.api.wiring import keys_of
 from engine.catalogue import open_store
 from engine.codec.chain import AuditKeys
-from engine.core.ready import ready_at
+from engine.core.ready import is_open
+from engine.core.states import ENDED, State
 from engine.errors import ConflictError, UnreadableRunError
 from engine.logs.reading import Tally
 from engine.logs.runs import LoggedRun, logged_runs
@@ -39,7 +40,7 @@ class Rebuilt:
 
 
 async def rebuild(
-    files: Sequence[Path],
+    files: Sequence[str | Path],
     store: str | Store,
     tally: Tally | None = None,
     audit_key: AuditKeys | str | Path | None = None,
@@ -55,8 +56,9 @@ async def rebuild(
     keys, read = keys_of(audit_key), Tally() if tally is None else tally
     opened = open_store(store) if isinstance(store, str) else store
     left = {run_id: list(some) for run_id, some in by_run(anchors).items()}
+    paths = [Path(one) for one in files]
     try:
-        runs = (_held_to(run, left.pop(run.run_id, [])) for run in logged_runs(files, read, keys))
+        runs = (_held_to(run, left.pop(run.run_id, [])) for run in logged_runs(paths, read, keys))
         async for one in _all(runs, opened, keys):
             yield one
         for run_id, (*_, last) in left.items():
@@ -101,5 +103,7 @@ async def _rebuilt(run: LoggedRun, store: Store, keys: AuditKeys) -> Rebuilt:
     except (UnreadableRunError, ConflictError) as error:
         return Rebuilt(run.run_id, len(run.lines), fault=str(error))
     masked = sum(bool(line.entry.cover) for line in run.lines)
-    lost = tuple(call.id for call in draft.live.calls if call.lost)
-    return Rebuilt(run.run_id, draft.live.seq, masked, lost, ready_at(draft.live) is not None)
+    live = draft.live
+    lost = tuple(call.id for call in live.calls if call.lost)
+    goes_on = live.state is not State.AwaitingApproval or any(is_open(live, c) for c in live.calls)
+    return Rebuilt(run.run_id, live.seq, masked, lost, goes_on and live.state not in ENDED)

@@ -20,6 +20,8 @@ def read_anchors(file: Path) -> "Iterator[Anchor]":
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise BadInputError(f"the anchors {file} cannot be read: {error.strerror}") from error
+    if not lines:
+        raise BadInputError(f"there is no anchor in {file}")
     for number, line in enumerate(lines, 1):
         try:
             yield Anchor.model_validate_json(line)

@@ -82,7 +82,9 @@ def forget(  # noqa: PLR0913 # what there is to say about it
 
 def _print(done: "Forgetting") -> None:
     if not done.erased and not done.left:
-        click.echo("There is no such run.")
+        click.echo(
+            "There is no such run; of one that was forgotten the customer's key is gone, too."
+        )
     for run_id, events in done.erased.items():
         words = (
             f"erased from {counted(events, 'event')}"

@@ -63,12 +63,13 @@ def fork(  # noqa: PLR0913 # what there is to say about a fork
     journal = ask(settings, lambda engine: engine.journal(run_id))
     if call_id is not None:
         changes["arguments"] = {call_id: {**_asked(journal[:at], call_id), **_values(sets)}}
-    _note_again(journal, at, run_id)
 
     def begin(engine: "Engine") -> "Awaitable[Run]":
         return engine.fork(run_id, at=at, **changes, **more)
 
-    return drive(settings, settings.changing, model, begin)
+    code = drive(settings, settings.changing, model, begin)
+    _note_again(journal, at, run_id)
+    return code
 
 
 def _read(file: Path) -> str:

@@ -11,7 +11,7 @@ from engine.cli.options import Settings
 from engine.cli.root import ask
 from engine.cli.text import visible
 from engine.codec.chain import AuditKeys
-from engine.errors import UnknownRunError, UnreadableRunError
+from engine.errors import BadInputError, UnknownRunError, UnreadableRunError
 from engine.journal.walk import Step, walk
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def steps_of(settings: Settings, source: str, run_id: str | None) -> Iterator[St
     A `source` that is a file is a log, in which `run_id` may be needed; else it is a run.
     """
     keys = keys_of(settings.audit_key)
-    if Path(source).exists() and not Path(source).is_dir():
+    if Path(source).is_dir():
+        raise BadInputError(f"{source} is a folder; name a log in it, or a run")
+    if Path(source).exists():
         return _logged(Path(source), run_id, keys)
     if run_id is not None:
         raise click.UsageError(f"--run goes with a log, and there is no file {source!r}")
@@ -52,7 +54,7 @@ def _stored(settings: Settings, run_id: str, keys: AuditKeys) -> Iterator[Step]:
     try:
         entries, fault = ask(settings, look)
     except UnknownRunError as error:
-        raise UnknownRunError(f"{error}, and no log of that name") from None
+        raise UnknownRunError(f"there is no log {run_id}, and {error}") from None
     return _walked(entries, run_id, keys, fault)
 
 

@@ -76,6 +76,7 @@ async def walk_paced(
 
 
 def _walk_by_key(steps: "Iterable[Told]", show: "Callable[[Told], None]") -> None:
+    click.echo("(any key: the next step; q: enough)", err=True)
     for one in steps:
         show(one)
         try:

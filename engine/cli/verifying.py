@@ -13,7 +13,7 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.root import ask, by_option, command
 from engine.cli.text import counted, visible
-from engine.errors import BadInputError, RefusedError, UnreadableRunError
+from engine.errors import RefusedError, UnreadableRunError
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -33,8 +33,6 @@ def verify(settings: Settings, file: Path | None) -> int:
     """Read every run, and list those that do not hold together."""
     settings.note_missing()
     anchors = list(read_anchors(file)) if file else []
-    if file and not anchors:
-        raise BadInputError(f"there is no anchor in {file}")
     found = ask(settings, lambda engine: engine.examine(anchors))
     if settings.json:
         print_json(asdict(found))

@@ -158,7 +158,8 @@ def _told(run: Run, event: ev.ApprovalNotified | ev.NotificationFailed) -> Chang
 def _noted(run: Run, event: Said, at: datetime) -> Changes:
     """The run with a verdict noted."""
     about = {"approval_id": event.approval_id, "call_id": event.call_id, "digest": event.digest}
-    said = Verdict.model_validate({**about, "at": at, **_said(event)})
+    kind = run.approval(event.approval_id).kind
+    said = Verdict.model_validate({**about, "kind": kind, "at": at, **_said(event)})
     return {"verdicts": (*run.verdicts, said)}
 
 

@@ -35,8 +35,8 @@ def _same(run: Run, workflow: Workflow | None, said: Verdict, command: VerdictCo
         return False
     match command:
         case Approve():
-            same = said.verdict == "granted" and _same_action(run, workflow, said, command)
-            return same and _is_remembered(run, command)
+            same = said.verdict == "granted" and command.retry == (said.kind == "in_doubt")
+            return same and _same_action(run, workflow, said, command) and _remembers(run, command)
         case Deny():
             return said.verdict == "denied" and said.said == command.reason
         case Answer():
@@ -59,7 +59,7 @@ def _same_action(run: Run, workflow: Workflow | None, said: Verdict, command: Ap
     return tool.digest(arguments, workflow.demand(tool.name, arguments, run)) == said.digest
 
 
-def _is_remembered(run: Run, command: Approve) -> bool:
+def _remembers(run: Run, command: Approve) -> bool:
     """Whether the rule that it brings, if any, is there."""
     by = person(command.by)
     rules = [rule.when for rule in run.rules if person(rule.by) == by]

@@ -133,11 +133,13 @@ def pending_of(run: "Checkpoint", approval: Approval) -> PendingApproval:
 class Verdict(Shape):
     """What a person said about one approval; "expired" where nobody did.
 
-    `said` is what the model reads of it, `arguments` what the person changed them to.
+    `kind` is what they were asked, `said` what the model reads of it, `arguments` what the
+    person changed them to.
     """
 
     approval_id: str
     call_id: str
+    kind: ApprovalKind = "tool_call"
     verdict: Literal["granted", "denied", "answered", "expired"]
     by: str
     at: datetime

@@ -15,6 +15,7 @@ from engine.journal.walk import Step
 from engine.ports import Entry
 
 EVENT = "transition"  # what structlog calls each of these lines
+REFUSED = "refused"  # and those that tell whom it was refused to decide
 SCHEMA = 1
 SCHEMA_MARKED = 2  # of lines under a key, or with something masked
 

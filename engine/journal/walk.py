@@ -61,7 +61,8 @@ def require_chained(previous: bytes, run_id: str, entry: Entry, keys: AuditKeys)
     place = Place(run_id, entry.seq, entry.at, entry.kind)
     if not entry.cover:
         if chain(previous, place, entry.data, keys, entry.key) != entry.digest:
-            raise CorruptRunError("its digest does not follow from what stands before it")
+            other = f", or the key {entry.key} has another secret" if entry.key else ""
+            raise CorruptRunError(f"its digest does not follow from what stands before it{other}")
         return None
     link = (previous, entry.digest)
     # What was written without a key may have been masked, or erased, under one.

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import orjson
 
 from engine.errors import EngineError
-from engine.journal.lines import EVENT
+from engine.journal.lines import EVENT, REFUSED
 from engine.runtime.logfile import is_at, lock_patiently
 
 Lines = Mapping[str, Mapping[int, bytes]]  # by run and seq
@@ -175,6 +175,6 @@ def _replaced(said: dict[str, object], raw: bytes, lines: Mapping[int, bytes]) -
     if said.get("event") == EVENT:
         seq = said.get("seq")
         return lines.get(seq, b"") if isinstance(seq, int) else b""
-    if said.get("event") == "refused":
+    if said.get("event") == REFUSED:
         return orjson.dumps({**said, "data": {}}) + b"\n"
     return raw  # another program's

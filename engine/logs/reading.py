@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import orjson
+
 from engine.errors import BadInputError
-from engine.journal.lines import Line, read_line
+from engine.journal.lines import REFUSED, Line, read_line
 
 _LONGEST = 64 * 2**20  # bytes of a line
 _GZIP = b"\x1f\x8b"
@@ -80,10 +82,21 @@ def _ours(raw: bytes, where: str, tally: Tally) -> Line | None:
 
 def _may_be_ours(raw: bytes) -> bool:
     """Whether a line that is none of ours was one before it was damaged."""
+    if _is_refusal(raw):
+        return False
     broken_off = not raw.endswith(b"\n") or (
         raw.startswith(b'{"schema":') and not raw.rstrip().endswith(b"}")
     )
     return broken_off or sum(mark in raw for mark in _OURS) > 1
+
+
+def _is_refusal(raw: bytes) -> bool:
+    """Whether it tells of what somebody was refused: whole, and no part of any run."""
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(said, dict) and said.get("event") == REFUSED
 
 
 def _numbered(file: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,7 @@ from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
 from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record
-from engine.core.evolve import evolve
+from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
 from engine.core.run import Run
@@ -46,9 +46,15 @@ def rerun(journal: Iterable[ev.Recorded], workflow: Workflow) -> Divergence | No
         raise RefusedError(f"run {run.id} cannot be rerun: what was written in it was erased")
     if otherwise := declared_otherwise(events, workflow):
         return otherwise
+    own = 1 + max((place for place, one in enumerate(events) if _is_fork(one)), default=0)
+    run = fold(events[1:own], run) or run  # what a fork has copied is compared where it was made
     walk = _Walk(events, workflow, run)
-    found = next(filter(None, map(walk.take, range(1, len(events)))), None)
+    found = next(filter(None, map(walk.take, range(own, len(events)))), None)
     return found or walk.left_over()
+
+
+def _is_fork(one: ev.Recorded) -> bool:
+    return isinstance(one.event, ev.RunForked)
 
 
 class _Walk:
@@ -85,7 +91,7 @@ class _Walk:
     def _differs(self, run: Run, place: int) -> Divergence | None:
         one = self._events[place]
         sort = sort_of(run, one.event)
-        if sort == "given":  # a fork may cut in anywhere
+        if sort == "given":  # a rebuilt run's lost arguments may cut in anywhere
             self._due.clear()
             return None
         if self._due:

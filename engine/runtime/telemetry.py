@@ -18,7 +18,7 @@ from engine.core.run import Run
 from engine.core.secrecy import Secrecy
 from engine.core.tokens import without_tokens
 from engine.errors import BadInputError, EngineError
-from engine.journal.lines import EVENT, SCHEMA, Line, fields_of
+from engine.journal.lines import EVENT, REFUSED, SCHEMA, Line, fields_of
 from engine.ports import Logger
 from engine.runtime.logfile import LogFile
 
@@ -83,7 +83,7 @@ class Telemetry:
             _LOG.warning("run %s: %s", run.id, secrecy.text(str(error)))
         try:
             for logger in self._loggers:
-                logger.info("refused", **fields)
+                logger.info(REFUSED, **fields)
         except Exception as failed:  # noqa: BLE001 # an application's logger may raise anything
             _LOG.warning("the log cannot be written: %s", _words(failed))
 

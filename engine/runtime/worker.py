@@ -117,7 +117,7 @@ class Worker:
                 rest = (until - clock.now()).total_seconds()
         except (RunTooNewError, UnverifiedRunError) as error:
             rest = math.inf
-            _LOG.warning("run %s is left to another worker: %s", head.run_id, error)
+            _LOG.warning("run %s is left as it is: %s", head.run_id, error)
         except RunBusy:
             rest = POLL
             _LOG.info("run %s is driven by somebody else now", head.run_id)

@@ -1,6 +1,7 @@
 """How a SQLite store is, in figures."""
 
 import shutil
+import time
 from pathlib import Path
 
 import apsw
@@ -12,7 +13,8 @@ _SYNC_MODES = {0: "off", 1: "normal", 2: "full", 3: "extra"}
 
 def health(connection: apsw.Connection, path: Path, counts: str) -> Health:
     """The figures; `counts` is the query for those of its runs."""
-    owed, ready, waiting, tried = connection.execute(counts).fetchone() or (0, 0, 0, 0)
+    now = {"now": time.time_ns() // 1000}
+    owed, ready, waiting, tried = connection.execute(counts, now).fetchone() or (0, 0, 0, 0)
     wal = path.with_name(f"{path.name}-wal")
     return Health(
         where=str(path.absolute()),

@@ -138,8 +138,9 @@ SELECT count(*) FROM events WHERE run NOT IN (SELECT id FROM runs);
 -- How many runs are owed log lines, ready, and waiting for a person; the most tries of a ready one.
 SELECT
   (SELECT count(*) FROM runs WHERE logged < seq AND owner = ''),
-  (SELECT count(*) FROM runs WHERE ready_at IS NOT NULL AND owner = ''),
-  (SELECT count(*) FROM runs WHERE state = 'AwaitingApproval' AND ready_at IS NULL),
+  (SELECT count(*) FROM runs WHERE ready_at <= :now AND owner = ''),
+  (SELECT count(*) FROM runs
+    WHERE state = 'AwaitingApproval' AND (ready_at IS NULL OR ready_at > :now)),
   (SELECT coalesce(max(CAST(tries AS INTEGER)), 0) FROM runs WHERE ready_at IS NOT NULL AND owner = '');
 
 -- name: ready

@@ -136,3 +136,33 @@ def test_a_log_that_lacks_its_end_is_found_by_anchors_before_anything_is_done_ag
     plain = run("rebuild", "cut.jsonl", "--store", "sqlite:///new.db")
     assert plain.stdout.splitlines()[1].startswith("1 run not waiting for a person")
     assert run(*words[:2], "--anchors", "nope").stderr.startswith("waystation: the anchors nope")
+
+
+def test_lines_that_tell_of_refusals_are_part_of_no_run() -> None:
+    Path("approvers.toml").write_text("[approvers]\nann = []\n")
+    for verb in ("approve", "deny"):
+        said = run(verb, "demo", "--by", "bob", "--approvers", "approvers.toml")
+        assert said.exit_code == 1
+    log = ".waystation/runs.jsonl"
+    refusals = [one for one in Path(log).read_text().splitlines() if '"refused"' in one]
+    assert len(refusals) == 2
+    said = run("rebuild", log, "--store", "sqlite:///new.db")
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert "1 run" in said.stdout
+    for other in ("rerun", "stats", "replay"):
+        assert run(other, log).exit_code == 0
+
+
+def test_a_file_without_an_anchor_guards_nothing_and_is_refused() -> None:
+    Path("none.jsonl").touch()
+    for words in (("verify",), ("rebuild", ".waystation/runs.jsonl")):
+        said = run(*words, "--anchors", "none.jsonl")
+        assert (said.exit_code, said.stdout) == (1, "")
+        assert said.stderr == "waystation: there is no anchor in none.jsonl\n"
+
+
+def test_a_key_with_another_secret_is_thought_of() -> None:
+    run("seal", "demo", WAYSTATION_AUDIT_KEY=KEY)
+    said = run("verify", WAYSTATION_AUDIT_KEY=f"{KEY}-other")
+    assert said.exit_code == 1
+    assert "or the key k1 has another secret" in said.stdout

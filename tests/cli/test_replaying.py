@@ -138,7 +138,7 @@ def test_a_moment_that_never_was_is_refused(seq: str) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("r9",), "there is no run 'r9' in this store, and no log of that name"),
+        (("r9",), "there is no log r9, and there is no run 'r9' in this store"),
         (("r1", "--run", "r1"), "--run goes with a log, and there is no file 'r1'"),
         (("runs.jsonl", "--run", "r9"), "the log runs.jsonl has no run 'r9'; it has: r1"),
         (("empty.jsonl",), "the log empty.jsonl tells of no run"),
@@ -259,7 +259,9 @@ def test_a_key_is_a_step_in_a_terminal(keys: bytes, steps: int, code: int) -> No
     os.close(theirs)
     os.close(ours)
     assert (walking.returncode, shown.count(b" r1 ")) == (code, steps)
-    assert said.strip() == (b"waystation: interrupted" if code else b"")
+    hint, *rest = said.splitlines()
+    assert hint == b"(any key: the next step; q: enough)"
+    assert [line for line in rest if line] == ([b"waystation: interrupted"] if code else [])
 
 
 def _waits_for_a_key(terminal: int) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, State
+from engine import ApprovalPolicy, Engine, State
+from engine.api.rebuilding import rebuild
 from engine.core.states import ENDED
 from engine.stores.sqlite import SqliteStore
-from tests.logs.copies import LOG, STORE, journals, lines_of, rebuilt, shop, write_log, written
+from tests.logs.copies import LOG, STORE, journals, lines_of, pay, rebuilt, shop, write_log, written
 from tests.rebuilding import compare, rebuild_and_compare
 
 JOURNALS = Path(__file__).parent.parent / "replay" / "journals"
@@ -196,3 +197,16 @@ async def test_the_fixture_that_all_tests_share_notices_a_log_that_lacks_somethi
         with pytest.raises(AssertionError):
             await rebuild_and_compare(store, tmp_path / "other")
     await store.close()
+
+
+async def test_a_run_that_waits_with_a_deadline_waits_for_a_person() -> None:
+    dated = replace(pay, approval=ApprovalPolicy(expires_in=3600, remind_every=60))
+    workflow = replace(shop(), tools=[dated])
+    async with Engine(store=STORE, workflows=[workflow], log=LOG) as engine:
+        await engine.start("shop", "Pay for order 1", run_id="r1")
+    store = SqliteStore("runs.db")
+    health = await store.health()
+    await store.close()
+    assert (health.ready, health.waiting) == (0, 1)
+    (one,) = [one async for one in rebuild([str(LOG)], "memory://")]
+    assert (one.ready, one.fault) == (False, None)

@@ -13,12 +13,14 @@ from engine import (
     Approve,
     BadInputError,
     Divergence,
+    Engine,
     Limits,
     Message,
     ModelReply,
     ModelRequest,
     PermanentModelError,
     RefusedError,
+    ScriptedModel,
     Tool,
     TransientModelError,
     Workflow,
@@ -32,7 +34,18 @@ from engine.core.decide import decide
 from engine.core.effects import CallTools, Record
 from engine.core.evolve import fold
 from engine.replaying.live import rerun_live
-from tests.replay.rerun_shop import LOOK, OK, PAY, SHOP, approved, look, pay, record, with_pay
+from tests.replay.rerun_shop import (
+    LOOK,
+    OK,
+    PAY,
+    SHOP,
+    UNASKED,
+    approved,
+    look,
+    pay,
+    record,
+    with_pay,
+)
 from tests.runtime.test_engine import calls
 
 Journal = Sequence[events.Recorded]
@@ -316,6 +329,22 @@ async def test_a_fork_reruns_with_the_names_of_the_run_that_it_was_copied_from()
     assert rerun(fork, SHOP) is None
     asked = journal[6].event.model_copy(update={"approval_id": "r2.2"})
     assert rerun([*fork, events.Recorded(seq=9, at=journal[7].at, event=asked)], SHOP) is None
+
+
+async def test_a_fork_with_other_arguments_is_compared_from_where_it_forked() -> None:
+    workflow = replace(SHOP, model=ScriptedModel([calls(PAY), OK]))
+    async with Engine(store="memory://", workflows=[workflow]) as engine:
+        await engine.start("shop", "Hello", "r1")
+        await engine.fork("r1", at=3, arguments={"call_1_1": {"order": "1"}}, new_id="r2")
+        journal = await engine.journal("r2")
+    assert [one.event.kind for one in journal[2:5]] == [
+        "approval_requested",
+        "run_forked",
+        "approval_requested",
+    ]
+    assert rerun(journal, workflow) is None
+    unasked = replace(workflow, tools=UNASKED[0].tools)
+    assert diverges(journal, unasked).seq == 5
 
 
 async def test_calls_whose_arguments_a_log_lacked_rerun_with_what_a_person_gave() -> None:

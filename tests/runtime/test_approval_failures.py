@@ -273,3 +273,14 @@ async def test_there_is_a_list_of_what_waits_the_oldest_first() -> None:
         assert len(await engine.pending(tool="pay", role="manager", workflow="shop")) == 2
         await engine.deny("r2", by="ann")
         assert [one.run_id for one in await engine.pending()] == ["r1"]
+
+
+async def test_a_first_yes_said_again_is_no_leave_to_run_it_once_more() -> None:
+    till = Till()
+    async with desk(pays(5), tools=[till.tool()]) as engine:
+        await engine.start("shop", "Hello", "r1")
+        await engine.approve("r1", "call_1_1", by="ann")
+        assert (await engine.approve("r1", "call_1_1", by="ann")).state is State.Done
+        with pytest.raises(RefusedError, match="waits for no verdict"):
+            await engine.approve("r1", "call_1_1", by="ann", retry=True)
+    assert till.paid == [5.0]

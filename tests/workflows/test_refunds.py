@@ -271,3 +271,14 @@ async def test_the_offline_model_asks_or_refuses_where_it_must(message: str, sai
     assert run.state is State.Done
     assert said in run.answer
     assert "issue_refund" not in steps
+
+
+async def test_the_offline_model_reads_a_result_that_a_person_has_changed(
+    workflow: Workflow,
+) -> None:
+    async with Engine(store="memory://", workflows=[workflow]) as engine:
+        await engine.start("refunds", "Order 24680 arrived broken, I want my money back", "r1")
+        (asked,) = (await engine.run("r1")).approvals
+        half = {**asked.arguments, "amount": 20}
+        run = await engine.approve("r1", by="ann", arguments=half)
+    assert run.answer == "Order 24680 has been refunded: 20.00 go back to you."

@@ -43,6 +43,8 @@ def _results(messages: tuple[Message, ...]) -> dict[str, _Result]:
 
 
 def _read(content: str) -> _Result:
+    if content.startswith("A person changed"):  # how, in a line, before what it gave
+        content = content.partition("\n")[2]
     try:
         value = json.loads(content)
     except ValueError:
