@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from decimal import Decimal
 
 from pydantic import JsonValue
 
@@ -11,6 +12,7 @@ from engine.core.commands import (
     Answer,
     Approve,
     Deny,
+    Raise,
     Revoke,
     Seal,
     Send,
@@ -134,6 +136,17 @@ class Deciding(ABC):
         run that was Done goes on. Raises RefusedError where it was Aborted.
         """
         return await self._host.tell(run_id, Send(message=message, by=by))
+
+    async def raise_limits(
+        self, run_id: str, raises: Mapping[str, Decimal], *, by: str, note: str | None = None
+    ) -> Run:
+        """The run, driven on after a person added to limits, by name: `{"max_turns": Decimal(10)}`.
+
+        It waits for that, or was aborted at a limit. Raises BadInputError for what is no
+        limit, or adds nothing, RefusedError where it has come to another one, or to none,
+        NotAllowedError for who may not decide.
+        """
+        return await self._host.tell(run_id, Raise(raises=raises, by=by, note=note))
 
     async def accept_changes(self, run_id: str, *, by: str) -> Run:
         """The run, driven on under today's code after a person accepted that it has changed.

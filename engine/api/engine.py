@@ -1,24 +1,32 @@
 """The Engine: what people ask of runs, and the wiring that answers it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from engine.api.auditing import Auditing
 from engine.api.deciding import Deciding
 from engine.api.forking import Forking
 from engine.api.keeping import Keeping
-from engine.api.looking import Wanted, page_of, pending_in, records_in
+from engine.api.looking import Wanted, page_of, pending_in
 from engine.api.reckoning import Reckoning
 from engine.api.telling import Telling
-from engine.api.wiring import LogTarget, authority_of, by_name, keys_of, new_id, several
+from engine.api.wiring import (
+    LogTarget,
+    authority_of,
+    by_name,
+    keys_of,
+    new_id,
+    prices_of,
+    several,
+)
 from engine.catalogue import check_address, open_store
 from engine.codec.chain import AuditKeys
 from engine.core.accept import accept
 from engine.core.approvers import Approvers
 from engine.core.commands import Start
 from engine.core.events import Recorded
-from engine.core.record import CallRecord
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
@@ -26,18 +34,18 @@ from engine.errors import (
     EngineError,
     UnknownWorkflowError,
 )
-from engine.keeping.check import examine_archives
 from engine.keeping.keeper import Keeper
 from engine.ports import Clock, Closeable, Store
+from engine.prices import Price
 from engine.runtime.clock import SystemClock
+from engine.runtime.equipment import Equipment
 from engine.runtime.host import Host
 from engine.runtime.load import load_unsealed, unknown
 from engine.runtime.telemetry import Telemetry
-from engine.runtime.verify import Anchor, Examined, anchors_of, by_run, examine
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
+class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Keeping):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -59,6 +67,7 @@ class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
         log: LogTarget | Sequence[LogTarget] | None = None,
         approvers: Approvers | Mapping[str, Iterable[str]] | str | Path | None = None,
         audit_key: AuditKeys | str | Path | None = None,
+        prices: Mapping[str, Price] | str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Take what to run and where to keep it; nothing is opened yet.
@@ -69,13 +78,14 @@ class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
         people who may decide, each with their roles, or a TOML file that has them under
         `[approvers]`, read again at each decision; without them anybody may, where no
         role is asked for. `audit_key` (see `read_keys`, or a file that holds them) makes
-        the digest chain one that nobody without it can forge. Raises
-        DefinitionError where two workflows have one name, BadInputError where the
-        approvers, or the keys, cannot be read.
+        the digest chain one that nobody without it can forge. `prices` are your own, by
+        the model's name, or a TOML file that has them under `[prices.MODEL]`; they go
+        before the lists that come along. Raises DefinitionError where two workflows have
+        one name, BadInputError where the approvers, the keys or the prices cannot be read.
         """
         self._authority, self._keys = authority_of(approvers), keys_of(audit_key)
         self._store_wanted, self._model, self._clock = store, model, clock or SystemClock()
-        self._log_wanted = several(log)
+        self._log_wanted, self._prices = several(log), prices_of(prices)
         self._workflows = by_name(workflows)
         self._opened: tuple[Store, Telemetry, Host] | None = None
         self._entered = False
@@ -207,41 +217,6 @@ class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
         wanted = Wanted(workflow, tool, role, older_than)
         return await pending_in(self._host.store, wanted, self._clock.now())
 
-    async def audit(
-        self, *, workflow: str | None = None, damaged: list[str] | None = None
-    ) -> AsyncIterator[CallRecord]:
-        """Every call of every run, the newest run first: who asked, who decided, what came of it.
-
-        What is wrong with runs that do not hold together is added to `damaged`.
-        """
-        async for record in records_in(self._host.store, self._keys, workflow, damaged):
-            yield record
-
-    async def damaged(self) -> dict[str, str]:
-        """What is wrong with each run that does not hold together, by the run's id.
-
-        Every journal is read and verified; a fault of the file itself comes under "".
-        """
-        return (await self.examine()).damaged
-
-    async def examine(self, anchors: Iterable[Anchor] = ()) -> Examined:
-        """What holds together, and what does not; every journal is read and verified.
-
-        What is not as it was anchored, or is gone since, is damaged.
-        """
-        wanted = by_run(anchors)
-        found = await examine(self._host.store, self._keys, wanted)
-        await examine_archives(self._keeper, found, wanted)
-        return found
-
-    async def anchors(self, damaged: list[str] | None = None) -> AsyncIterator[Anchor]:
-        """The newest event of every run that holds together, to be kept elsewhere.
-
-        What is wrong with the others is added to `damaged`.
-        """
-        async for one in anchors_of(self._host.store, self._keys, damaged):
-            yield one
-
     def _start(
         self,
         workflow: str,
@@ -285,13 +260,6 @@ class Engine(Deciding, Forking, Reckoning, Telling, Keeping):
         except EngineError:
             telemetry.close()
             raise
-        host = Host(
-            store,
-            telemetry,
-            self._clock,
-            self._workflows,
-            self._model,
-            self._authority,
-            self._keys,
-        )
+        served = (self._clock, self._workflows, self._model, self._prices)
+        host = Host(Equipment(store, telemetry, *served), self._authority, self._keys)
         return store, telemetry, host

@@ -79,7 +79,7 @@ class Forking(ABC):
     def _require_taken(self, run: Run, wish: Fork) -> None:
         """Nothing; BadInputError where the tool as it is today does not take the arguments."""
         for call_id, arguments in (wish.arguments or {}).items():
-            tool = self._host.workflow(run.workflow).tool(run.call(call_id).tool)
+            tool = self._host.equipment.workflow(run.workflow).tool(run.call(call_id).tool)
             try:
                 if tool is not None:
                     tool.validate(orjson.dumps(arguments).decode())

@@ -11,6 +11,7 @@ from engine.core.approvers import ANYBODY, Approvers, Authority
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, DefinitionError
 from engine.ports import Logger
+from engine.prices import Price, Prices, read_prices
 
 LogTarget = str | Path | Logger
 
@@ -93,6 +94,25 @@ def _read(file: Path) -> Approvers:
         raise BadInputError(
             f"the approvers {file} are not of the form: [approvers], then lines like "
             f'ann = ["manager"] ({_first_line(error)})'
+        ) from error
+
+
+def prices_of(prices: Mapping[str, Price] | str | Path | None) -> Prices:
+    """One's own prices beside those of the lists; BadInputError where they cannot be read."""
+    if not isinstance(prices, str | Path):
+        return Prices(read_prices(prices or {}))
+    import tomllib
+
+    try:
+        return Prices(
+            read_prices(tomllib.loads(Path(prices).read_text(encoding="utf-8"))["prices"])
+        )
+    except OSError as error:
+        raise BadInputError(f"the prices {prices} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, RecursionError) as error:
+        raise BadInputError(
+            f"the prices {prices} are not of the form: [prices.MODEL], then lines like "
+            f"input = 0.25, in USD for a million tokens ({_first_line(error)})"
         ) from error
 
 

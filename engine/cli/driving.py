@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 import click
@@ -52,6 +53,13 @@ def start(  # noqa: PLR0913 # what there is to say about a start
 @click.option("--all", "all_runs", is_flag=True, help="Every run that is ready, till none is.")
 @click.option("--wait", is_flag=True, help="Where somebody else drives it, wait for them.")
 @click.option("--accept-changes", is_flag=True, help="Go on under code that has changed meanwhile.")
+@click.option(
+    "--raise",
+    "raises",
+    multiple=True,
+    metavar="LIMIT=+N",
+    help="Add to a limit that it has come to, such as max_turns=+10; may be said several times.",
+)
 @by_option
 @model_option
 def resume(  # noqa: PLR0913 # what there is to say about it
@@ -61,22 +69,37 @@ def resume(  # noqa: PLR0913 # what there is to say about it
     all_runs: bool,
     wait: bool,
     accept_changes: bool,
+    raises: tuple[str, ...],
     by: str,
     model: str | None,
 ) -> int:
     """Go on with RUN from where it stopped."""
     if (run_id is None) != all_runs:
         raise click.UsageError("name one RUN, or say --all")
+    if raises and (accept_changes or all_runs):
+        raise click.UsageError("--raise goes with one RUN, and without --accept-changes")
+    more = dict(map(_raise, raises))
     if run_id is None:
         return work(settings, model, once=True, concurrency=1)
     wanted = run_id
 
     def go_on(engine: "Engine") -> "Awaitable[Run]":
+        if more:
+            return engine.raise_limits(wanted, more, by=by)
         if accept_changes:
             return engine.accept_changes(wanted, by=by)
         return engine.resume(wanted, wait=wait)
 
     return drive(settings, settings.changing, model, go_on)
+
+
+def _raise(said: str) -> tuple[str, Decimal]:
+    name, _, amount = said.partition("=+")
+    try:
+        return name, Decimal(amount)
+    except InvalidOperation:
+        words = f"--raise is said like max_turns=+10, not {said!r}"
+        raise click.UsageError(words) from None
 
 
 @command("worker")

@@ -73,6 +73,9 @@ def _cost(events: Iterable[ev.Event]) -> Decimal | None:
     """The sum; a run without any reply of a model has no known cost."""
     kinds = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
     replies = [one for one in events if isinstance(one, kinds)]
-    costs = [reply.cost or LISTED.cost(reply.model, reply.usage) for reply in replies]
+    costs = [
+        LISTED.cost(reply.model, reply.usage) if reply.cost is None else reply.cost
+        for reply in replies
+    ]
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal()) if known and len(known) == len(replies) else None

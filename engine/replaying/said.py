@@ -64,7 +64,11 @@ def command_of(  # noqa: PLR0911 # a command a line
         case ev.MessageReceived():
             return Send(message=event.message, by=event.by)
         case ev.LimitsRaised():
-            return Raise(raises={str(name): more for name, more in event.raised.items()}, by=event.by, note=event.note)
+            return Raise(
+                raises={str(name): more for name, more in event.raised.items()},
+                by=event.by,
+                note=event.note,
+            )
         case ev.RunAborted(by=str() as by, limit=None):
             return Abort(by=by, reason=event.reason.removeprefix(f"aborted by {by}: "))
         case _:

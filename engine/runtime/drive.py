@@ -10,6 +10,7 @@ from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
 from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.request import request_of
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
@@ -75,7 +76,7 @@ class Driver:
             case Record(events):
                 draft.record(events, self.clock.now())
             case CallModel():
-                await self._call_model(draft, effect)
+                await self._call_model(draft)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -95,10 +96,11 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft, effect: CallModel) -> None:
+    async def _call_model(self, draft: Draft) -> None:
         if not await self._still_ours(draft):
             return
-        asking = call_model(draft.live, self.workflow, effect, self.model, self.clock, self.prices)
+        request = request_of(draft.live, self.workflow)
+        asking = call_model(draft.live, request, self.model, self.clock, self.prices)
         event = await until_stopped(self.stopping, asking)
         if event is not None:
             draft.report(event, self.clock.now())

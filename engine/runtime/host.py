@@ -1,7 +1,7 @@
 """Takes runs up: what people ask of them, and driving them on, one driver at a time."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from weakref import WeakValueDictionary
 
@@ -13,53 +13,40 @@ from engine.core.deadlines import overdue
 from engine.core.events import Recorded
 from engine.core.ready import ready_at
 from engine.core.run import Run
-from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     BadInputError,
     ConflictError,
     CorruptRunError,
-    DefinitionError,
     EngineError,
     NotAllowedError,
     RefusedError,
     RunBusy,
     RunExistsError,
-    UnknownWorkflowError,
 )
-from engine.ports import Clock, Head, Lease, Store, Transactional
-from engine.prices import LISTED, Prices
+from engine.ports import Head, Lease
 from engine.runtime.acting import require_no_tool
 from engine.runtime.adopt import adopt, born
 from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
-from engine.runtime.drive import Driver
+from engine.runtime.equipment import Equipment
 from engine.runtime.lease import Leases
 from engine.runtime.load import load, load_unsealed, unknown
-from engine.runtime.telemetry import Telemetry
 
 
 class Host:
     """The runs of a store, with the workflows and the model that move them."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 # what runs are moved with
-        self,
-        store: Store,
-        telemetry: Telemetry,
-        clock: Clock,
-        workflows: Mapping[str, Workflow],
-        model: ModelClient | None,
-        authority: Callable[[], Authority],
-        keys: AuditKeys = PLAIN,
-        prices: Prices = LISTED,
+    def __init__(
+        self, equipment: Equipment, authority: Callable[[], Authority], keys: AuditKeys = PLAIN
     ) -> None:
-        """Take what there is to work with; `model` serves every workflow, if it is given.
+        """Take what there is to work with.
 
         `authority` says, each time that somebody decides, who may.
         """
-        self.store, self.clock, self.keys = store, clock, keys
-        self.telemetry, self._workflows, self._model = telemetry, workflows, model
-        self._authority, self._prices = authority, prices
-        self._leases = Leases(store, clock)
+        self.equipment, self.store, self.clock = equipment, equipment.store, equipment.clock
+        self.telemetry, self.keys = equipment.telemetry, keys
+        self._authority = authority
+        self._leases = Leases(self.store, self.clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
@@ -83,7 +70,7 @@ class Host:
     async def adopt(self, journal: Sequence[Recorded], *, detach: bool) -> Run:
         """A new run with that journal, durable, and then driven on unless it is left alone."""
         start, lease = born(journal), Lease()
-        self.driver(start.workflow)  # what could not be driven on is not taken
+        self.equipment.driver(start.workflow)  # what could not be driven on is not taken
         if detach:
             draft = await adopt(self.store, self.telemetry, self.keys, journal, lease)
             await settle_log(draft, self.store, self.telemetry)
@@ -120,7 +107,7 @@ class Host:
                 raise RunBusy(f"run {head.run_id} is driven by somebody else")
             async with self._leases.kept(head.run_id, lease):
                 draft = await self._under(lease, draft, head.run_id)
-                driver = self.driver(draft.live.workflow, stopping)
+                driver = self.equipment.driver(draft.live.workflow, stopping)
                 until = await driver.drive(draft)
                 await driver.settle(draft)
                 return until
@@ -167,49 +154,9 @@ class Host:
         """Whether nobody drives the run, or its driver is dead."""
         return self._leases.is_free(head)
 
-    def driver(self, name: str, stopping: asyncio.Event | None = None) -> Driver:
-        """What moves the runs of that workflow until `stopping`; see `workflow` and `model_of`."""
-        workflow = self.workflow(name)
-        model, until = self.model_of(workflow), stopping or asyncio.Event()
-        with_what = (self.store, self.telemetry, self.clock, until, self._prices)
-        return Driver(workflow, model, *with_what)
-
-    def workflow(self, name: str) -> Workflow:
-        """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""
-        if name not in self._workflows:
-            known = ", ".join(sorted(self._workflows)) or "none"
-            raise UnknownWorkflowError(
-                f"there is no workflow {name!r}; there are: {known}; is another app meant (--app)?"
-            )
-        workflow = self._workflows[name]
-        transactional = [tool.name for tool in workflow.tools if tool.transactional]
-        if transactional and not isinstance(self.store, Transactional):
-            raise DefinitionError(f"tool {transactional[0]} needs a store with transactions")
-        return workflow
-
-    def model_of(self, workflow: Workflow) -> ModelClient:
-        """The model that serves a workflow; DefinitionError where there is none."""
-        model = self._model or workflow.model
-        if model is None:
-            raise DefinitionError(
-                f"workflow {workflow.name} has no model of its own: give the engine one "
-                "(for the command, set OPENAI_API_KEY)"
-            )
-        return model
-
-    def _require_priced(self, workflow: Workflow) -> None:
-        """Nothing; DefinitionError where a limit on the cost could not be kept."""
-        name = getattr(self.model_of(workflow), "name", None)
-        if workflow.limits.max_cost_usd is None or self._prices.knows(name):
-            return
-        raise DefinitionError(
-            f"workflow {workflow.name} has max_cost_usd, and the price of its model "
-            f"{name or '(which has no name)'} is not known: give it (prices)"
-        )
-
     async def _begin(self, workflow: str, command: Start, lease: Lease) -> Draft:
-        declared = self.workflow(workflow)
-        self._require_priced(declared)
+        declared = self.equipment.workflow(workflow)
+        self.equipment.require_priced(declared)
         draft = await load(self.store, command.run_id, self.keys)
         events = accept(draft.run, declared, command)
         if draft.run is None and (gone := await self.store.archived(command.run_id)):
@@ -241,11 +188,11 @@ class Host:
 
     def _record(self, draft: Draft, command: Command) -> None:
         run = draft.live
-        workflow = self._workflows.get(run.workflow)
+        workflow = self.equipment.workflows.get(run.workflow)
         try:
             require_no_tool(command)
             if not isinstance(command, Abort):
-                self.driver(run.workflow)  # what could not be driven on is not taken
+                self.equipment.driver(run.workflow)  # what could not be driven on is not taken
             events = accept(run, workflow, command, self._authority())
         except EngineError as error:
             secrecy = draft.secrecy.hearing(command)
@@ -265,7 +212,7 @@ class Host:
                 await settle_log(draft, self.store, self.telemetry)
                 await self._leases.clear(head)
                 return draft.live
-            self.driver(draft.live.workflow)
+            self.equipment.driver(draft.live.workflow)
             lease = await self._leases.take(head, wait=wait)
             async with self._leases.kept(run_id, lease):
                 draft = await self._under(lease, draft, run_id)
@@ -281,7 +228,7 @@ class Host:
 
     async def _drive_patiently(self, draft: Draft) -> None:
         """Drive until the run waits for a person or has ended; other waits are sat out."""
-        driver = self.driver(draft.live.workflow)
+        driver = self.equipment.driver(draft.live.workflow)
         while (until := await driver.drive(draft)) is not None:
             await self.clock.sleep_until(until)
         await driver.settle(draft)

@@ -5,39 +5,31 @@ from collections.abc import Mapping
 from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
-from engine.core.effects import CallModel
 from engine.core.found import found_so_far
 from engine.core.messages import Message
 from engine.core.run import Run
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest
 from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
-from engine.prices import LISTED, Prices
+from engine.prices import Prices
 from engine.runtime.backoff import retry_at
 
 
 async def call_model(
-    run: Run,
-    workflow: Workflow,
-    effect: CallModel,
-    model: ModelClient,
-    clock: Clock,
-    prices: Prices = LISTED,
+    run: Run, request: ModelRequest, model: ModelClient, clock: Clock, prices: Prices
 ) -> ev.Event:
     """What came of asking the model once."""
-    tools = () if run.last_words else workflow.tools
-    request = ModelRequest(run.id, effect.turn, effect.attempt, run.messages, tools)
     began = clock.now()
     try:
         reply = await _ask(model, request)
         seconds = max(0.0, (clock.now() - began).total_seconds())
         cost = prices.cost(reply.model, reply.usage)
-        return _replied(run, effect.turn, reply, {"cost": cost, "seconds": seconds or None})
+        return _replied(run, request.turn, reply, {"cost": cost, "seconds": seconds or None})
     except TransientModelError as error:
         return ev.ModelFailed(
             error=clean_text(str(error)),
-            attempt=effect.attempt,
-            retry_at=retry_at(clock.now(), effect.attempt, error.retry_after),
+            attempt=request.attempt,
+            retry_at=retry_at(clock.now(), request.attempt, error.retry_after),
         )
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine import State, Usage
 from engine.core import events as ev
-from engine.prices import cost_of
+from engine.prices import LISTED
 from engine.replaying.figures import ApprovalUse, ToolUse
 from engine.replaying.statistics import statistics
 from engine.replaying.totals import Cost, Statistics, Waits
@@ -23,7 +23,7 @@ from tests.replay.told import (
 )
 
 MODEL = "gpt-5-mini"
-PRICE = cost_of(MODEL, Usage(input_tokens=1000, output_tokens=100))
+PRICE = LISTED.cost(MODEL, Usage(input_tokens=1000, output_tokens=100))
 
 
 def waiting(seconds: float, run_id: str = "r1", tool: str = "pay") -> Journal:

@@ -8,7 +8,7 @@ import pytest
 from engine import CorruptRunError, State, Usage
 from engine.core import events as ev
 from engine.core.demand import Demand, Escalation
-from engine.prices import cost_of
+from engine.prices import LISTED
 from engine.replaying.figures import ApprovalUse, ToolUse
 from engine.replaying.summary import Summary, summarise
 from tests.replay.told import (
@@ -38,7 +38,7 @@ def tool(summary: Summary, name: str = "pay") -> ToolUse:
 
 
 def price(*tokens: tuple[int, int]) -> Decimal:
-    costs = (cost_of(MODEL, Usage(input_tokens=one, output_tokens=two)) for one, two in tokens)
+    costs = (LISTED.cost(MODEL, Usage(input_tokens=one, output_tokens=two)) for one, two in tokens)
     return sum((cost for cost in costs if cost is not None), Decimal())
 
 

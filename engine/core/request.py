@@ -1,0 +1,10 @@
+"""What a model is asked next."""
+
+from engine.core.run import Run
+from engine.core.workflow import ModelRequest, Workflow
+
+
+def request_of(run: Run, workflow: Workflow) -> ModelRequest:
+    """The request that goes to the model next; without tools where only its last words are due."""
+    tools = () if run.last_words else workflow.tools
+    return ModelRequest(run.id, run.turns + 1, run.failures + 1, run.messages, tools)
