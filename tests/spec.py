@@ -1,7 +1,7 @@
 """Given some events, the core decides, accepts or refuses."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -73,7 +73,7 @@ class Given:
         self.workflow = workflow
         return self
 
-    def limited(self, **limits: int) -> Self:
+    def limited(self, **limits: Any) -> Self:
         """The same under other limits."""
         limited = Limits(**limits)
         workflow = Workflow(name="shop", instructions="Help.", tools=WORKFLOW.tools, limits=limited)
