@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from engine.notifiers.log import LogNotifier
     from engine.notifiers.webhook import WebhookNotifier
     from engine.ports import Entry
+    from engine.prices import Price
     from engine.replaying.compare import Comparison, compare
     from engine.replaying.divergence import Divergence
     from engine.replaying.live import rerun_live
@@ -117,6 +118,7 @@ __all__ = [
     "OpenAIModel",
     "PendingApproval",
     "PermanentModelError",
+    "Price",
     "Rebuilt",
     "RefusedError",
     "Rule",
@@ -192,6 +194,7 @@ _HOMES = {
     "engine.notifiers.command": "CommandNotifier",
     "engine.notifiers.log": "LogNotifier",
     "engine.notifiers.webhook": "WebhookNotifier",
+    "engine.prices": "Price",
     "engine.runtime.verify": "Anchor Examined",
     "engine.ports": "Entry",
     "engine.replaying.compare": "Comparison compare",

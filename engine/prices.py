@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
@@ -13,6 +13,7 @@ from engine.errors import BadInputError
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
 
+_Amount = Decimal | float | str
 _MILLION = 1_000_000
 
 
@@ -26,6 +27,23 @@ class Price(Shape):
     output: Decimal = Field(ge=0)
     cached: Decimal | None = Field(default=None, ge=0)
     window: int | None = Field(default=None, gt=0)
+
+    def __init__(
+        self,
+        *,
+        input: _Amount,  # noqa: A002 # as price lists say
+        output: _Amount,
+        cached: _Amount | None = None,
+        window: int | None = None,
+    ) -> None:
+        """Take the prices; BadInputError for one that is none."""
+        said = {"input": input, "output": output, "cached": cached, "window": window}
+        try:
+            super().__init__(**said)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise BadInputError(f"{where}: {fault['msg']}") from None
 
     def of(self, usage: Usage) -> Decimal | None:
         """What these tokens cost, in USD; None where more were cached than read."""
@@ -80,15 +98,14 @@ def read_prices(said: object) -> dict[str, Price]:
     return {str(model): _price(str(model), fields) for model, fields in said.items()}
 
 
-def _price(model: str, fields: object) -> Price:
+def _price(model: str, fields: Any) -> Price:  # noqa: ANN401 # whatever a file says
     if isinstance(fields, Price):
         return fields
     try:
-        return Price.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "price"
-        raise BadInputError(f"prices: {model}: {where}: {fault['msg']}") from None
+        return Price(**fields)
+    except (TypeError, BadInputError) as error:
+        words = str(error) if isinstance(error, BadInputError) else "say input and output, at least"
+        raise BadInputError(f"prices: {model}: {words}") from None
 
 
 def _list_price(model: str, usage: Usage) -> Decimal | None:

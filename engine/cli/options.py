@@ -33,6 +33,7 @@ class Settings:
     json: bool
     approvers: str | None = None
     audit_key_file: str | None = None
+    prices: str | None = None
 
     @property
     def audit_key(self) -> "str | Path | None":
@@ -71,6 +72,7 @@ class Settings:
             log=self._log(None),
             approvers=self.approvers,
             audit_key=self.audit_key,
+            prices=self.prices,
         )
 
     def keeping(self, logs: Sequence[Path] = ()) -> "Engine":
@@ -97,6 +99,7 @@ class Settings:
             log=log,
             approvers=self.approvers,
             audit_key=self.audit_key,
+            prices=self.prices,
         )
 
     def note_missing(self) -> None:
@@ -123,6 +126,7 @@ class Settings:
             ("--app", self.app, DEFAULT_APP, "WAYSTATION_APP"),
             ("--approvers", self.approvers or "", "", "WAYSTATION_APPROVERS"),
             ("--audit-key-file", self.audit_key_file or "", "", "WAYSTATION_AUDIT_KEY_FILE"),
+            ("--prices", self.prices or "", "", "WAYSTATION_PRICES"),
         )
         words = [
             f" {option} {shlex.quote(value)}"
@@ -140,6 +144,42 @@ _several_logs = click.option(
 )
 
 
+def _options(
+    variable: "Callable[[str], str | None]", *, several_logs: bool
+) -> "tuple[Callable[[Any], Any], ...]":
+    return (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
+        click.option(
+            "--app",
+            envvar=variable("APP"),
+            help=f"Workflows, as module:attribute. [{DEFAULT_APP}]",
+        ),
+        click.option(
+            "--approvers",
+            envvar=variable("APPROVERS"),
+            help="Who may decide, with their roles: a TOML file. [anybody]",
+        ),
+        click.option(
+            "--audit-key-file",
+            envvar=variable("AUDIT_KEY_FILE"),
+            help="The audit keys, as ID:SECRET, one a line. [WAYSTATION_AUDIT_KEY, or none]",
+        ),
+        click.option(
+            "--prices",
+            envvar=variable("PRICES"),
+            help="What models cost: a TOML file of [prices.MODEL] tables. [public lists]",
+        ),
+        _several_logs
+        if several_logs
+        else click.option(
+            "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"
+        ),
+        click.option(
+            "--store", envvar=variable("STORE"), help=f"Where runs are kept. [{DEFAULT_STORE}]"
+        ),
+    )
+
+
 def common_options(
     *, environment: bool, several_logs: bool = False
 ) -> Callable[[_Command], _Command]:
@@ -149,32 +189,7 @@ def common_options(
         return f"WAYSTATION_{name}" if environment else None
 
     def add(command: _Command) -> _Command:
-        for option in (
-            click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
-            click.option(
-                "--app",
-                envvar=variable("APP"),
-                help=f"Workflows, as module:attribute. [{DEFAULT_APP}]",
-            ),
-            click.option(
-                "--approvers",
-                envvar=variable("APPROVERS"),
-                help="Who may decide, with their roles: a TOML file. [anybody]",
-            ),
-            click.option(
-                "--audit-key-file",
-                envvar=variable("AUDIT_KEY_FILE"),
-                help="The audit keys, as ID:SECRET, one a line. [WAYSTATION_AUDIT_KEY, or none]",
-            ),
-            _several_logs
-            if several_logs
-            else click.option(
-                "--log", envvar=variable("LOG"), help="JSON Lines log. [beside the store]"
-            ),
-            click.option(
-                "--store", envvar=variable("STORE"), help=f"Where runs are kept. [{DEFAULT_STORE}]"
-            ),
-        ):
+        for option in _options(variable, several_logs=several_logs):
             command = option(command)
         return command
 

@@ -74,7 +74,15 @@ def command(
         def called(**told: Any) -> int | None:  # noqa: ANN401 # click's own
             common = {
                 name: told.pop(name)
-                for name in ("store", "log", "app", "approvers", "audit_key_file", "as_json")
+                for name in (
+                    "store",
+                    "log",
+                    "app",
+                    "approvers",
+                    "audit_key_file",
+                    "prices",
+                    "as_json",
+                )
             }
             if several_logs:
                 told["logs"] = common.pop("log")
