@@ -28,6 +28,15 @@ async def test_a_seq_that_no_store_can_hold_damages_its_own_line_alone() -> None
     assert len(tally.damaged) == len(odd)
 
 
+@pytest.mark.parametrize("levels", [100, 253, 254, 255, 300, 5000])
+async def test_data_of_any_depth_damages_its_own_line_alone(levels: int) -> None:
+    lines = lines_of(await write_log())
+    deep = b'"data":{"deep":' + b"[" * levels + b"]" * levels + b","
+    runs, tally, _ = await rebuilt(written(b"".join([lines[0].replace(b'"data":{', deep), *lines])))
+    assert {one.fault for one in runs.values()} == {None}
+    assert len(tally.damaged) == 1
+
+
 async def test_a_log_may_come_through_a_pipe() -> None:
     await write_log()
     os.mkfifo("pipe")
