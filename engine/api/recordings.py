@@ -38,6 +38,10 @@ class Recording:
         """The same without the secrets of the run, for whatever leaves the program."""
         return Secrecy.over(self.journal).told(differs)
 
+    def told_text(self, text: str) -> str:
+        """As `told`, of what was said about the run."""
+        return Secrecy.over(self.journal).text(text)
+
 
 def recordings(
     files: Iterable[Path], tally: Tally | None = None, keys: AuditKeys = PLAIN

@@ -120,7 +120,7 @@ class _Ways:
                 return _Result(one, one.told(differs))
             return _Result(one, otherwise=self._otherwise(one))
         except EngineError as error:
-            return _Result(one, fault=str(error))
+            return _Result(one, fault=one.told_text(str(error)))
 
     async def close(self) -> None:
         """Nothing; the models give their connections back."""
