@@ -1,5 +1,7 @@
 """The only call to a model. What comes back is an event, never an exception of its own."""
 
+import orjson
+
 from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
@@ -43,6 +45,7 @@ def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:
     """The event that a reply is, sure to fit the journal; TransientModelError where it cannot."""
     try:
         event = _read(run, turn, reply)
+        orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
         encode_event(event)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError(
