@@ -65,11 +65,12 @@ class Log(pytest.File):
 
     def collect(self) -> Iterator["Rerun"]:
         """A test for each run; one for what is damaged, if anything is."""
+        from engine.cli.text import visible
         from engine.logs.reading import Tally
 
         tally = Tally()
         for recording in _recordings([self.path], tally):
-            yield Rerun.from_parent(self, name=recording.run_id, recording=recording)
+            yield Rerun.from_parent(self, name=visible(recording.run_id), recording=recording)
         if tally.damaged:
             words = "; ".join(f"{bad.where}: {bad.words}" for bad in tally.damaged)
             yield Rerun.from_parent(self, name="damaged lines", recording=_damaged(words))
@@ -95,7 +96,8 @@ class Rerun(pytest.Item):
         if recording.fault is not None:
             raise _DiffersError(recording.fault)
         if differs := recording.rerun(_workflow(self.config, recording.workflow)):
-            raise _DiffersError(f"{differs.words}\n{differs.diff or ''}".rstrip())
+            told = recording.told(differs)
+            raise _DiffersError(f"{told.words}\n{told.diff or ''}".rstrip())
 
     def repr_failure(  # type: ignore[override] # as pytest's own nodes
         self, excinfo: pytest.ExceptionInfo[BaseException]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.events import Recorded
+from engine.core.secrecy import Secrecy
 from engine.core.workflow import Workflow
 from engine.errors import CorruptRunError, EngineError
 from engine.logs.reading import Tally
@@ -32,6 +33,14 @@ class Recording:
         if self.fault is not None:
             raise CorruptRunError(self.fault)
         return rerun(self.journal, workflow)
+
+    def told(self, differs: Divergence) -> Divergence:
+        """The same without the secrets of the run, for whatever leaves the program."""
+        return Secrecy.over(self.journal).told(differs)
+
+    def told_text(self, text: str) -> str:
+        """As `told`, of what was said about the run."""
+        return Secrecy.over(self.journal).text(text)
 
 
 def recordings(

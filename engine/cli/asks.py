@@ -119,24 +119,24 @@ def _verdicts(asked: PendingApproval, settings: Settings) -> Iterator[str]:
 
 
 def _lines(asked: PendingApproval, settings: Settings) -> Iterator[tuple[str, str]]:
-    named = f"--call {asked.call_id}" if asked.call_id else f"--approval {asked.approval_id}"
-    call = f"{asked.run_id} {named} --digest {asked.digest[:_DIGEST_SHOWN]}"
+    which = ("--call", asked.call_id) if asked.call_id else ("--approval", asked.approval_id)
+    call = (asked.run_id, *which, "--digest", asked.digest[:_DIGEST_SHOWN])
     match asked.kind:
         case "in_doubt":
-            yield "again:", settings.hint(f"approve {call} --retry")
-            yield "it did:", f'{settings.hint(f"answer {call}")} --result "..."'
+            yield "again:", settings.hint("approve", *call, "--retry")
+            yield "it did:", f'{settings.hint("answer", *call)} --result "..."'
         case "changed":
-            yield "go on:", settings.hint(f"resume {asked.run_id} --accept-changes")
+            yield "go on:", settings.hint("resume", asked.run_id, "--accept-changes")
         case "tool_call":
-            yield "allow:", settings.hint(f"approve {call}")
+            yield "allow:", settings.hint("approve", *call)
         case "question":
-            yield "answer:", f'{settings.hint(f"answer {call}")} --result "..."'
+            yield "answer:", f'{settings.hint("answer", *call)} --result "..."'
         case "limit":
-            yield "go on:", settings.hint(f"resume {asked.run_id} --raise {asked.tool}=+N")
+            yield "go on:", settings.hint("resume", asked.run_id, "--raise", f"{asked.tool}=+N")
         case other:
             assert_never(other)
     verb = {"in_doubt": "forget:", "limit": "stop:"}.get(asked.kind, "refuse:")
-    yield verb, f'{settings.hint(f"deny {call}")} --reason "..."'
+    yield verb, f'{settings.hint("deny", *call)} --reason "..."'
 
 
 def value_in_full(value: object) -> str:

@@ -135,7 +135,7 @@ def work(settings: Settings, model: str | None, *, once: bool, concurrency: int)
     if settings.json:
         print_json({"failed": list(done.failed)})
     for run_id in () if settings.json else done.failed:
-        again = settings.hint(f"resume {run_id}")
+        again = settings.hint("resume", run_id)
         click.echo(f"Run {run_id} could not be driven; see why with: {again}", err=True)
     return int(bool(done.failed))
 
@@ -182,7 +182,7 @@ def drive(
     except (KeyboardInterrupt, StoreError) as error:
         if view.run_id is None:
             raise
-        go_on = settings.hint(f"resume {view.run_id}")
+        go_on = settings.hint("resume", view.run_id)
         kept = f"run {view.run_id} is kept as it was last stored; go on with: {go_on}"
         if isinstance(error, StoreError):
             raise EngineError(f"{error}; {kept}") from None

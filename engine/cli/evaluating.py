@@ -1,6 +1,7 @@
 """The subcommand that evaluates workflows by cases: eval."""
 
 import asyncio
+import fnmatch
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -103,20 +104,30 @@ def _evaluate(
 
     try:
         with _apart(settings, workflows) as apart:
-            return _told(asyncio.run(act(apart)), workflows)
+            return _told(asyncio.run(act(apart)), cases, workflows)
     except KeyboardInterrupt:
         ended = f"{progress.ended} of {progress.runs} runs had ended"
         words = f"interrupted: {ended}; nothing was reported, say it again to begin anew"
         raise _Interrupted(words) from None
 
 
-def _told(evaluation: "Evaluation", workflows: "list[Workflow]") -> "Evaluation":
-    """The same without what is secret by these workflows, or by its shape."""
+def _told(
+    evaluation: "Evaluation", cases: "list[Case]", workflows: "list[Workflow]"
+) -> "Evaluation":
+    """The same without what is secret by these workflows, or by its shape.
+
+    So is what the cases expect in the place of a secret.
+    """
     from engine.core.secrecy import Secrecy
 
     secrecy = Secrecy()
     for one in workflows:
         secrecy = secrecy.under(one)
+    for want in (want for case in cases for want in case.expect.calls or ()):
+        when = {} if want.where is None or callable(want.where) else dict(want.where)
+        said = {"arguments": want.arguments, "ran": want.exactly, "when": when}
+        for tool in fnmatch.filter(secrecy.paths, want.tool):
+            secrecy = secrecy.knowing({"tool": tool, **said})
     return secrecy.hearing(evaluation).told(evaluation)
 
 

@@ -119,8 +119,11 @@ class Settings:
         targets = (beside if self.log is None else self.log, view)
         return [target for target in targets if target is not None]
 
-    def hint(self, command: str) -> str:
-        """A command line that reaches the same store and the same workflows."""
+    def hint(self, *said: str) -> str:
+        """A command line of these words that reaches the same store and the same workflows.
+
+        A run's own words may have come with a log from elsewhere: a shell takes them as one each.
+        """
         known = (
             ("--store", self.store, DEFAULT_STORE, "WAYSTATION_STORE"),
             ("--app", self.app, DEFAULT_APP, "WAYSTATION_APP"),
@@ -133,6 +136,7 @@ class Settings:
             for option, value, default, variable in known
             if value not in (default, os.environ.get(variable))
         ]
+        command = " ".join(shlex.quote(visible(one)) for one in said)
         return f"waystation {command}{''.join(words)}"
 
 

@@ -21,9 +21,11 @@ def print_records(records: Sequence[CallRecord]) -> None:
 
 
 def _lines(record: CallRecord) -> Iterator[str]:
-    yield f"\n{visible(record.tool)} ({record.call_id}) was asked for {_when(record.requested_at)}"
+    call = f"{visible(record.tool)} ({visible(record.call_id)})"
+    yield f"\n{call} was asked for {_when(record.requested_at)}"
     if record.asked_at and record.digest:
-        yield f"  put to a person {_when(record.asked_at)}, digest {record.digest[:12]}, with:"
+        digest = visible(record.digest[:12])
+        yield f"  put to a person {_when(record.asked_at)}, digest {digest}, with:"
         for name, value in sorted((record.asked or {}).items()):
             yield f"    {value_in_full(name)}: {value_in_full(value)}"
         yield f"  policy: {visible(record.policy or '')}"
@@ -33,7 +35,7 @@ def _lines(record: CallRecord) -> Iterator[str]:
         beware = f" (beware: {found})" if (found := strange(said.by)) else ""
         yield (
             f"  {said.verdict} by {visible(said.by)}{beware} {_when(said.at)},"
-            f" digest {said.digest[:12]}{reason}{note}"
+            f" digest {visible(said.digest[:12])}{reason}{note}"
         )
         for name, value in sorted((said.arguments or {}).items()):
             yield f"    {value_in_full(name)}: {value_in_full(value)}"

@@ -30,7 +30,7 @@ def print_run(run: Run, settings: Settings) -> None:
     turns = "turn" if run.turns == 1 else "turns"
     tokens = f", {run.usage.total_tokens} tokens" if run.usage.total_tokens else ""
     click.echo(
-        f"\nRun {run.id} ({run.workflow}) is {run.state}"
+        f"\nRun {run.id} ({visible(run.workflow)}) is {run.state}"
         f" at seq {run.seq}, after {run.turns} {turns}{tokens}."
     )
     if run.answer:
@@ -42,7 +42,8 @@ def print_run(run: Run, settings: Settings) -> None:
     _print_waiting(run, settings)
     for call in run.calls if run.state is State.Aborted else ():
         if call.status in ("started", "interrupted"):
-            click.echo(f"IN DOUBT: {call.id} ({visible(call.tool)}) was started, without a result.")
+            named = f"{visible(call.id)} ({visible(call.tool)})"
+            click.echo(f"IN DOUBT: {named} was started, without a result.")
 
 
 def _print_waiting(run: Run, settings: Settings) -> None:
@@ -53,13 +54,13 @@ def _print_waiting(run: Run, settings: Settings) -> None:
         click.echo(
             f"Allowed beforehand by {visible(rule.by)}: {visible(rule.tool)} while"
             f" {visible(in_words(rule.when))}\n"
-            f"  take back: {settings.hint(f'revoke {run.id} {rule.id}')}"
+            f"  take back: {settings.hint('revoke', run.id, rule.id)}"
         )
     for approval in run.approvals:
         click.echo()
         print_approval(pending_of(run, approval), settings)
     if run.state in (State.AwaitingModel, State.DispatchingTools):
-        go_on = settings.hint(f"resume {run.id}")
+        go_on = settings.hint("resume", run.id)
         click.echo("It is left to a worker (waystation worker), or driven elsewhere.")
         click.echo(f"To go on here: {go_on}")
 
@@ -69,11 +70,11 @@ def print_transcript(run: Run) -> None:
     for message in run.messages:
         for call in message.tool_calls:
             click.echo(
-                f"  {message.role} asks for {visible(call.function.name)} ({call.id}): "
+                f"  {message.role} asks for {visible(call.function.name)} ({visible(call.id)}): "
                 f"{short(call.function.arguments, 200)}"
             )
         if message.content:
-            who = f"{message.role} {message.tool_call_id or ''}".rstrip()
+            who = f"{message.role} {visible(message.tool_call_id or '')}".rstrip()
             click.echo(f"  {who}: {block(message.content)}")
 
 

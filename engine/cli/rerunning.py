@@ -116,10 +116,11 @@ class _Ways:
     async def result(self, one: "Recording") -> _Result:
         """What comes of one run."""
         try:
-            differs = _told(one, await self._divergence(one))
-            return _Result(one, differs, otherwise=not differs and self._otherwise(one))
+            if differs := await self._divergence(one):
+                return _Result(one, one.told(differs))
+            return _Result(one, otherwise=self._otherwise(one))
         except EngineError as error:
-            return _Result(one, fault=str(error))
+            return _Result(one, fault=one.told_text(str(error)))
 
     async def close(self) -> None:
         """Nothing; the models give their connections back."""
@@ -153,13 +154,6 @@ class _Ways:
         from engine.replaying.live import rerun_live
 
         return await rerun_live(one.journal, workflow, model)
-
-
-def _told(one: "Recording", differs: "Divergence | None") -> "Divergence | None":
-    """The same without the secrets of the run."""
-    from engine.core.secrecy import Secrecy
-
-    return differs and Secrecy.over(one.journal).told(differs)
 
 
 def _print(result: _Result, *, live: bool) -> None:

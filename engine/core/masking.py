@@ -30,6 +30,7 @@ BUILT_IN = (
 )
 SHORTEST = 4  # characters of a secret that is looked for in texts
 _COMMON = frozenset({"true", "false", "null", "none", "undefined"})
+_NESTED = 4  # the group of a piece of JSON in which an object or a list begins
 _DEEPEST = 100  # levels that are looked into
 _ESCAPED = b"\\\\"  # text within text: what stands there may be spelled otherwise
 
@@ -56,7 +57,8 @@ class Mask:
         names = "|".join("[-_ ]?".join(map(re.escape, key)) for key in sorted(self.keys))
         self._pieces = re.compile(
             rf"""(["'])(?:{names})\1\s*:\s*"""
-            r"""(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*)|([^\s,'"{}\[\]]+))""",
+            r"""(?:b?"((?:[^"\\]|\\.)*)|b?'((?:[^'\\]|\\.)*)|([{\[(]|[\w.]+\((?=['"{\[(b]))"""
+            r"""|([^\s,'"{}\[\]]+))""",
             re.IGNORECASE | re.DOTALL,
         )
 
@@ -128,16 +130,17 @@ class Mask:
 
     def _plain(self, text: str, found: set[str] | None) -> str:
         """A text that is no JSON; what looks like a piece of it is taken for one."""
-
-        def drop(match: re.Match[str]) -> str:
-            place = match.lastindex or 0
+        pieces, after = [], 0
+        while match := self._pieces.search(text, after):
+            start, end = match.span(match.lastindex or 0)
+            if is_nested := match.lastindex == _NESTED:
+                end = _end_of_nested(text, start)
             if found is not None:
-                found.update(_leaves(match[place]))
-            start, end = match.start(place) - match.start(), match.end(place) - match.start()
-            return f"{match[0][:start]}{MASK}{match[0][end:]}"
-
-        text = self._pieces.sub(drop, text)
-        return without_tokens(self._without_known(text))
+                piece = text[start:end]
+                found.update(_leaves_within(piece) if is_nested else _leaves(piece))
+            pieces += [text[after:start], MASK]
+            after = end
+        return without_tokens(self._without_known("".join([*pieces, text[after:]])))
 
     def _without_known(self, text: str) -> str:
         if not self.values:
@@ -191,6 +194,30 @@ def _leaves(value: object) -> set[str]:
             text = str(value)
             dull = len(text) < SHORTEST or text.lower() in _COMMON or not text.strip("* ")
             return set() if dull else {text}
+
+
+_QUOTED = r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'"""
+_NESTING = re.compile(rf"{_QUOTED}|([{{\[(])|([}}\])])", re.DOTALL)
+_LEAF = re.compile(rf"(?:{_QUOTED}|([^\s,:'\"{{}}\[\]()]+))(\s*:)?", re.DOTALL)
+
+
+def _end_of_nested(text: str, start: int) -> int:
+    """Where the object or list that begins there ends; that of the text where it does not."""
+    depth = 0
+    for one in _NESTING.finditer(text, start):
+        depth += bool(one[3]) - bool(one[4])
+        if not depth:
+            return one.end()
+    return len(text)
+
+
+def _leaves_within(piece: str) -> set[str]:
+    """The texts and numbers in an object or a list: JSON, or as a program prints its values."""
+    value = read_json(piece)
+    if value is not None:
+        return _leaves(value)
+    said = (one[1] or one[2] or one[3] for one in _LEAF.finditer(piece) if not one[4])
+    return {leaf for text in said if text for leaf in _leaves(text)}
 
 
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_ .:;,!?@#$%^&*()+={}<>|~-]+")

@@ -77,13 +77,16 @@ def read_line(raw: bytes) -> Line:
     """The line again; ValueError where it is none."""
     try:
         said = LogLine.model_validate(orjson.loads(raw))
+        data = orjson.dumps(said.data, option=orjson.OPT_SORT_KEYS)
     except ValidationError as error:
         raise ValueError(_in_words(error)) from error
+    except orjson.JSONEncodeError as error:  # it is read at a depth at which it is not written
+        raise ValueError(f"data: {error}") from error
     entry = Entry(
         seq=said.seq,
         at=ticks(said.at),
         kind=said.trigger,
-        data=orjson.dumps(said.data, option=orjson.OPT_SORT_KEYS),
+        data=data,
         digest=bytes.fromhex(said.digest),
         key=said.key,
         cover=bytes.fromhex(said.cover),

@@ -21,6 +21,7 @@ Lines = Mapping[str, Mapping[int, bytes]]  # by run and seq
 
 _GZIP = b"\x1f\x8b"
 _RUN = re.compile(rb'"run_id":\s*"([^"\\]{1,100})"')
+_OURS = (b'"run_id"', b'"seq"', b'"trigger"', b'"digest"', b'"transition"')
 
 
 @dataclass(slots=True)
@@ -154,21 +155,31 @@ def _packed_as(file: Path, out: BinaryIO) -> Iterator[BinaryIO]:
 
 def _left(raw: bytes, number: int, runs: Lines, done: Rewritten) -> bytes:
     """What is left of one line; nothing of what cannot be read, but names such a run."""
-    found = _RUN.search(raw)
-    try:
-        said = orjson.loads(raw) if found else None
-    except orjson.JSONDecodeError:
-        said = None
+    named = {one.decode("utf-8", "replace") for one in _RUN.findall(raw)}
+    said = _read(raw) if named else None
     run_id = said.get("run_id") if isinstance(said, dict) else None
     left = raw
     if isinstance(said, dict) and isinstance(run_id, str) and run_id in runs:
         left = _replaced(said, raw, runs[run_id])
-    elif said is None and found and found[1].decode("utf-8", "replace") in runs:
+    elif said is None and not named.isdisjoint(runs):
         left = b""
-    elif said is None and raw.startswith(b'{"schema":') and not raw.rstrip().endswith(b"}"):
+    elif said is None and _may_be_ours(raw):
         done.doubtful.append(number)
     done.changed += left != raw
     return left
+
+
+def _may_be_ours(raw: bytes) -> bool:
+    """Whether a line that cannot be read may be one of ours that lacks its begin or its end."""
+    lacks_end = raw.startswith(b'{"schema":') and not raw.rstrip().endswith(b"}")
+    return lacks_end or (sum(mark in raw for mark in _OURS) > 1 and _read(raw) is None)
+
+
+def _read(raw: bytes) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _replaced(said: dict[str, object], raw: bytes, lines: Mapping[int, bytes]) -> bytes:

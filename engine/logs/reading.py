@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import io
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -18,6 +19,7 @@ from engine.errors import BadInputError
 from engine.journal.lines import REFUSED, Line, read_line
 
 _LONGEST = 64 * 2**20  # bytes of a line
+_AT_ONCE = 2**18  # bytes
 _GZIP = b"\x1f\x8b"
 _RUN = re.compile(rb'"run_id":\s*"([^"\\]{1,100})"')
 _SEQ = re.compile(rb'"seq":\s*(\d{1,15})\b')
@@ -101,18 +103,38 @@ def _is_refusal(raw: bytes) -> bool:
 
 def _numbered(file: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
     number = 0
-    with _opened(file) as stream:
-        try:
-            while raw := stream.readline(_LONGEST):
-                number += 1
-                if len(raw) == _LONGEST and not _ended(raw, stream):
-                    words = f"it is longer than {_LONGEST} bytes"
-                    tally.damaged.append(Damaged(f"{file}:{number}", words))
-                else:
-                    yield number, raw
-        except (EOFError, OSError, zlib.error) as error:
-            words = f"nothing more of the file can be read: {error}"
+    with _opened(file) as plain:
+        until_fault = _UntilFault(plain)
+        stream = io.BufferedReader(until_fault, _AT_ONCE)
+        while raw := stream.readline(_LONGEST):
+            number += 1
+            if len(raw) == _LONGEST and not _ended(raw, stream):
+                words = f"it is longer than {_LONGEST} bytes"
+                tally.damaged.append(Damaged(f"{file}:{number}", words))
+            else:
+                yield number, raw
+        if until_fault.fault is not None:
+            words = f"nothing more of the file can be read: {until_fault.fault}"
             tally.damaged.append(Damaged(f"{file}:{number + 1}", words))
+
+
+class _UntilFault(io.RawIOBase):
+    """A stream that ends at its first fault, which is noted; what stands before it is read."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self.fault: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 # as its base
+        try:
+            found = self._stream.read1(len(buffer)) if self.fault is None else b""
+        except (EOFError, OSError, zlib.error) as error:
+            self.fault, found = error, b""
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def _ended(raw: bytes, stream: BinaryIO) -> bool:
@@ -130,7 +152,7 @@ def _require_an_end(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def _opened(file: Path) -> Iterator[io.BufferedIOBase]:
     """The file, unpacked; a pipe will do, but nothing that may have no end."""
     with ExitStack() as opened:
         try:
@@ -141,6 +163,6 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
             raise BadInputError(f"the log {file} cannot be read: {error.strerror}") from error
         if is_packed:
             with gzip.open(plain) as unpacked:
-                yield cast(BinaryIO, unpacked)
+                yield unpacked
         else:
             yield plain

@@ -1,12 +1,14 @@
 """Lines in any order, of any number of runs, put in order on disk and not in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
 import apsw
 
+from engine.errors import StoreError
 from engine.journal.lines import Line
 from engine.ports import Entry
 
@@ -25,17 +27,22 @@ _OF_RUN = "SELECT DISTINCT * FROM lines WHERE run_id = ? ORDER BY seq, digest"
 
 
 class Sorted:
-    """Lines by run and seq, in a temporary file that goes with this object."""
+    """Lines by run and seq, in a temporary file that goes with this object.
+
+    Everything here raises StoreError where that file fails.
+    """
 
     def __init__(self, lines: Iterable[Line]) -> None:
         """Take all the lines in."""
         self._database = apsw.Connection("")  # a private file, deleted when closed
-        self._database.execute(_MAKE)
         rest = iter(lines)
-        with self._database:
+        with _kept():
+            self._database.execute(_MAKE)
+            self._database.execute("BEGIN")
             while some := list(islice(rest, _AT_ONCE)):
                 self._database.executemany(_ADD, map(_row, some))
-        self._database.execute(_INDEX)
+            self._database.execute("COMMIT")
+            self._database.execute(_INDEX)
 
     def close(self) -> None:
         """Nothing; the file is gone."""
@@ -43,13 +50,27 @@ class Sorted:
 
     def runs(self) -> Sequence[str]:
         """The ids of the runs, by when they begin."""
-        return [str(run_id) for (run_id,) in self._database.execute(_RUNS)]
+        with _kept():
+            return [str(run_id) for (run_id,) in self._database.execute(_RUNS)]
 
     def of(self, run_id: str) -> Iterator[tuple[int, tuple[Line, ...]]]:
         """The different lines that there are for each seq of a run, in order."""
-        found = (_line(row) for row in self._database.execute(_OF_RUN, (run_id,)))
-        for seq, lines in groupby(found, attrgetter("entry.seq")):
-            yield seq, tuple(lines)
+        with _kept():
+            found = (_line(row) for row in self._database.execute(_OF_RUN, (run_id,)))
+            for seq, lines in groupby(found, attrgetter("entry.seq")):
+                yield seq, tuple(lines)
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """A context in which what ails the temporary file is said in words."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StoreError(
+            f"the temporary file in which the logs are sorted failed: {error}; make room for it, "
+            "or name another folder in SQLITE_TMPDIR, then do the same again"
+        ) from error
 
 
 def _row(line: Line) -> tuple[str | int | bytes | None, ...]:

@@ -9,9 +9,10 @@ import orjson
 from engine.core import events as ev
 from engine.core.accept import accept, require_run_id, require_text
 from engine.core.approvers import named
-from engine.core.canonical import require_canonical
+from engine.core.canonical import parse_object, require_canonical
 from engine.core.commands import Fork, Send
 from engine.core.evolve import fold
+from engine.core.masking import Mask
 from engine.core.messages import Arguments, ToolCall
 from engine.core.run import Run
 from engine.core.states import State
@@ -124,6 +125,7 @@ def _changed(past: _Past, wish: Fork) -> list[ev.Recorded]:
         changed[0] = _instructed(changed[0], wish.instructions)
     for call_id, arguments in (wish.arguments or {}).items():
         place = _place_of(past, call_id)
+        _require_no_secret(past.run, call_id, arguments)
         changed[place] = _rewritten(changed[place], call_id, arguments)
     return changed
 
@@ -153,6 +155,27 @@ def _place_of(past: _Past, call_id: str) -> int:
             f"fork earlier, at seq {earlier or asked + 1}"
         )
     return asked
+
+
+def _require_no_secret(run: Run, call_id: str, arguments: Arguments) -> None:
+    """Nothing; RefusedError where what is replaced is a secret.
+
+    The fork would not know it for one any more, and tell what repeats it in the copied past.
+    """
+    call = run.tool_call(call_id).function
+    try:
+        old = parse_object(call.arguments or "{}")
+    except ValueError:
+        return
+    mask, paths = Mask(keys=run.redact), tuple(run.secrets.get(call.name, ()))
+    for name, value in old.items():
+        found: set[str] = set()
+        mask.value({name: value}, paths, found)
+        if found and arguments.get(name) != value:
+            raise RefusedError(
+                f"{name} of {call.name} ({call_id}) is secret, and stays as it is in a fork: "
+                "fork without changing it, and let a person edit it when it is approved"
+            )
 
 
 def _untouched_until(since: Sequence[ev.Recorded], call_id: str) -> int:

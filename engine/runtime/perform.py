@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import orjson
+
 from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
@@ -48,6 +50,7 @@ def _replied(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object])
     """The event that a reply is, sure to fit the journal; TransientModelError where it cannot."""
     try:
         event = _read(run, turn, reply, took)
+        orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
         encode_event(event)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError(

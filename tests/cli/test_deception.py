@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Engine, State, Tool, tool
+from engine import events as ev
 from engine.cli.asks import described
 from engine.cli.root import cli
+from engine.codec.chain import PLAIN
 from engine.core.canonical import digest
+from engine.core.messages import FunctionCall, Message, ToolCall
 from engine.core.run import PendingApproval
+from engine.journal.lines import raw_line
+from engine.runtime.draft import Draft
 from tests.runtime.desk import desk
 from tests.runtime.test_engine import SQLITE, calls
 from tests.spec import NOON
@@ -234,3 +240,51 @@ def test_forged_words_are_inert_wherever_a_person_looks() -> None:
         assert command(*words, "--json").isascii()
         assert json.loads(command(*words, "--json"))
     assert r"\u202eann" in command("approvals")
+
+
+ESCAPE = "\x1b]0;owned\x07 $(touch owned) \u202e\x9b31m"
+
+
+def foreign_log() -> None:
+    """A log whose digests hold, and which says in every field what a terminal acts on."""
+    function = FunctionCall(name=ESCAPE, arguments=json.dumps({ESCAPE: ESCAPE}))
+    asking = Message(role="assistant", tool_calls=(ToolCall(id=ESCAPE, function=function),))
+    call: dict[str, Any] = {"call_id": ESCAPE, "tool": ESCAPE, "arguments": {ESCAPE: ESCAPE}}
+    verdict = {"approval_id": ESCAPE, "call_id": ESCAPE, "digest": ESCAPE, "by": ESCAPE}
+    rule = {"rule_id": ESCAPE, "tool": ESCAPE, "by": ESCAPE, "when": {ESCAPE: {"eq": ESCAPE}}}
+    told: list[ev.Event] = [
+        ev.RunStarted(
+            run_id="far",
+            workflow=ESCAPE,
+            instructions=ESCAPE,
+            message=ESCAPE,
+            definition=ESCAPE,
+            tools={},
+        ),
+        ev.ToolsRequested(message=asking, model=ESCAPE, request_id=ESCAPE),
+        ev.ApprovalRequested(approval_id=ESCAPE, digest=ESCAPE, **call),
+        ev.ApprovalGranted.model_validate({**verdict, "note": ESCAPE}),
+        ev.StickyRuleAdded.model_validate({**rule, "schema_digest": ESCAPE, "terms": ESCAPE}),
+        ev.ApprovalsSettled(),
+        ev.ToolStarted(idempotency_key=ESCAPE, **call),
+        ev.ToolInterrupted(call_id=ESCAPE, error=ESCAPE, retry_at=NOON),
+        ev.ApprovalRequested(approval_id=ESCAPE, digest=ESCAPE, approval_kind="in_doubt", **call),
+    ]
+    draft = Draft()
+    draft.record(tuple(told), NOON)
+    Path("far.jsonl").write_bytes(b"".join(raw_line(line, PLAIN) for line in draft.lines))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["show far", "log far", "list", "approvals", "replay far", "replay far.jsonl", "audit"],
+)
+def test_a_log_from_elsewhere_acts_neither_on_the_terminal_nor_on_a_shell(words: str) -> None:
+    foreign_log()
+    assert command("rebuild", "far.jsonl").startswith("1 run,")
+    shown = command(*words.split())
+    assert not HIDDEN.search(shown)
+    for line in shown.splitlines():
+        _, found, pasted = line.partition("waystation ")
+        if found:
+            assert all("$(" not in one for one in re.split(r"'[^']*'", pasted)), line

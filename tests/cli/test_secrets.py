@@ -112,7 +112,17 @@ def test_where_today_s_code_differs_is_told_without_the_secret(
     assert json.loads(printed("rerun", "r1", "--json"))["runs"][0]["divergence"]
 
 
-def test_an_evaluation_is_told_without_the_secret() -> None:
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"arguments": {"word": "another"}},
+        {"exactly": {"word": "another"}},
+        {"where": {"word": {"in": ["another", "the third"]}}},
+    ],
+)
+def test_an_evaluation_is_told_without_the_secret_and_what_was_expected_in_its_place(
+    wanted: dict[str, Any],
+) -> None:
     case = {
         "name": "one",
         "workflow": "desk",
@@ -120,12 +130,16 @@ def test_an_evaluation_is_told_without_the_secret() -> None:
         "approvals": [{"tool": "enter", "verdict": "approve", "by": "ann"}],
         "expect": {
             "answer": {"contains": "no such"},
-            "calls": [{"tool": "enter", "arguments": {"word": "another"}}],
+            "calls": [{"tool": "ent*", **wanted}],
         },
     }
     with open("cases.jsonl", "w") as file:  # noqa: PTH123 # the working folder's
         file.write(json.dumps(case))
-    assert "FAILED one" in printed("eval", "cases.jsonl")
+    output = printed("eval", "cases.jsonl")
+    assert "FAILED one" in output
+    assert "expected ent* w" in output
+    assert "another" not in output
+    assert "third" not in output
 
 
 def test_who_approves_sees_what_is_hidden_and_the_digest() -> None:

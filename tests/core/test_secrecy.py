@@ -197,6 +197,28 @@ def test_what_stands_under_a_telling_key_is_masked_in_free_content(key: str) -> 
     assert later == ev.MessageReceived(message="it is *** now")
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"password": {"old": ["qwertz-1", {"kept": "qwertz-2"}]}, "door": "front"',
+        "'password': {'old': ['qwertz-1', {'kept': \"qwertz-2\"}]}, 'door': 'front'",
+        "'password': ('qwertz-1', 'qwertz-2'), 'door': 'front'",
+        "'password': Kept(b'qwertz-1', 'qwertz-2'), 'door': 'front'",
+        "'password': b'qwertz-1 qwertz-2', 'door': 'front'",
+        '"password": ["qwertz-1]}", "qwertz-2"], "door": "front"',
+        '"password": ["qwertz-1", {"kept": "qwertz-2',
+        '"password": "{qwertz-1 qwertz-2", "door": "front"',
+    ],
+)
+def test_what_is_nested_under_a_telling_key_is_masked_in_a_piece_of_json(piece: str) -> None:
+    said = ev.ModelAnswered(message=Message(role="assistant", content=f"I tried: {{{piece}}}"))
+    later = ev.MessageReceived(message="qwertz-1 and qwertz-2, kept, front")
+    secrecy = Secrecy().after(said)
+    assert "qwertz" not in secrecy.told(said).model_dump_json()
+    assert ("front" in piece) == ("front" in secrecy.told(said).model_dump_json())
+    assert "kept, front" in str(secrecy.after(later).told(later).message)
+
+
 def test_a_sticky_rule_s_conditions_are_masked_like_the_arguments() -> None:
     rule = ev.StickyRuleAdded(
         rule_id="r1.rule1",

@@ -83,6 +83,15 @@ def test_only_those_lines_are_changed_and_what_died_before_is_cleared(name: str)
     assert rewrite(file, {"r1": {1: left("r1", 1), 3: left("r1", 3)}}).changed == 0
 
 
+def test_a_line_that_lacks_its_begin_is_named_and_one_that_hangs_on_another_goes() -> None:
+    headless, mine = line("r1", 1)[20:], line("r1", 2)
+    foreign = b'GET /?"seq" 200\n{"seq":1,"digest":"0","mine":true}\n'
+    LOG.write_bytes(headless + foreign + line("r2", 1)[:30] + mine + line("r2", 2))
+    done = rewrite(LOG, {"r1": {2: left("r1", 2)}})
+    assert (done.changed, done.doubtful) == (1, [1])
+    assert LOG.read_bytes() == headless + foreign + line("r2", 2)
+
+
 def test_a_file_that_cannot_be_rewritten_is_as_it_was() -> None:
     torn = gzip.compress(line("r1", 1) * 99)[:-20]
     LOG.write_bytes(torn)

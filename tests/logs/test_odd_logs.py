@@ -1,8 +1,11 @@
 """Logs that somebody made odd on purpose, and what is no log at all."""
 
 import asyncio
+import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -28,6 +31,15 @@ async def test_a_seq_that_no_store_can_hold_damages_its_own_line_alone() -> None
     assert len(tally.damaged) == len(odd)
 
 
+@pytest.mark.parametrize("levels", [100, 253, 254, 255, 300, 5000])
+async def test_data_of_any_depth_damages_its_own_line_alone(levels: int) -> None:
+    lines = lines_of(await write_log())
+    deep = b'"data":{"deep":' + b"[" * levels + b"]" * levels + b","
+    runs, tally, _ = await rebuilt(written(b"".join([lines[0].replace(b'"data":{', deep), *lines])))
+    assert {one.fault for one in runs.values()} == {None}
+    assert len(tally.damaged) == 1
+
+
 async def test_a_log_may_come_through_a_pipe() -> None:
     await write_log()
     os.mkfifo("pipe")
@@ -42,6 +54,33 @@ async def test_a_log_may_come_through_a_pipe() -> None:
 async def test_what_is_no_file_is_refused_by_name(name: str) -> None:
     with pytest.raises(BadInputError, match="the log .* cannot be read"):
         await rebuilt(Path(name))
+
+
+def test_a_disk_too_small_to_sort_on_is_said_in_words() -> None:
+    line = lines_of(asyncio.run(write_log()))[0]
+    log = written(line.replace(b'"data":{', b'"data":{"more":"' + b"x" * 50_000 + b'",') * 200)
+    program = (
+        "import resource, sys; from engine.cli import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20));"
+        f"sys.argv = ['waystation', 'stats', '{log}']; main()"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the temporary file in which the logs are sorted failed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_the_line_in_which_a_packed_log_breaks_off_is_known_for_its_run() -> None:
+    log = await write_log()
+    whole = gzip.compress(log.read_bytes(), compresslevel=0)
+    cut = whole.index(b'"seq":3', whole.index(b'"run_id":"parked"')) + 40
+    runs, tally, _ = await rebuilt(written(whole[:cut], "part.jsonl.gz"))
+    assert "a line of it is damaged" in str(runs["parked"].fault)
+    assert runs["done"].fault is None
+    half, rest = (one.words for one in tally.damaged)
+    assert half == "it is not whole"
+    assert rest.startswith("nothing more of the file can be read: Compressed file ended before")
 
 
 async def test_an_endless_line_is_one_damaged_line(monkeypatch: pytest.MonkeyPatch) -> None:

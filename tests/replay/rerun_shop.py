@@ -30,6 +30,7 @@ def pay(order: str, amount: float = 5.0) -> str:
 SHOP = Workflow(name="shop", instructions="Help.\nBe brief.", tools=(look, pay))
 WORKFLOWS = [SHOP]
 OTHER_PROMPT = [replace(SHOP, instructions="Help.\nBe polite.")]
+WITH_TOKEN = [replace(SHOP, instructions="Use sk-Canary0123456789abcdefghij")]
 UNASKED = [replace(SHOP, tools=(look, replace(pay, approval="never")))]
 
 

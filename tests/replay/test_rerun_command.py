@@ -165,6 +165,21 @@ def test_a_live_model_is_asked_turn_by_turn(monkeypatch: pytest.MonkeyPatch) -> 
     assert "turn 1, seq 2: the recorded model asked for look; today's asked for pay" in printed
 
 
+def test_a_live_model_that_breaks_is_said_in_words_without_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken:
+        async def complete(self, request: ModelRequest) -> ModelReply:
+            raise RuntimeError(f"no {request.turn} for sk-Canary0123456789abcdefghij")
+
+    write_log(Path("runs.jsonl"), "r1")
+    live = [Workflow(name="shop", instructions="Help.", tools=SHOP.tools, model=Broken())]
+    monkeypatch.setattr(rerun_shop, "WORKFLOWS", live)
+    code, printed = called("runs.jsonl", "--live-model")
+    assert code == 1
+    assert "cannot be rerun: the model client failed: RuntimeError: no 1 for ***" in printed
+
+
 def test_without_a_model_a_live_one_cannot_be_asked() -> None:
     assert WORKFLOWS[0].model is None
     write_log(Path("runs.jsonl"))

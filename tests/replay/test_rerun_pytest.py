@@ -55,6 +55,19 @@ def test_a_divergence_is_a_failure_in_words_without_a_traceback(
     done.stdout.no_fnmatch_line("*.py:*")
 
 
+def test_neither_a_secret_of_today_s_code_nor_an_odd_id_reaches_the_terminal(
+    pytester: pytest.Pytester, logs: Path
+) -> None:
+    one = (logs / "one.jsonl").read_text().splitlines()[0]
+    (logs / "odd.jsonl").write_text(one.replace('"run_id":"r1"', '"run_id":"r1\\u001b[2J"') + "\n")
+    options = (f"--waystation-replays={logs}", f"--waystation-app={APP}:WITH_TOKEN", "-v")
+    done = run(pytester, *options)
+    done.assert_outcomes(failed=4)
+    done.stdout.fnmatch_lines(["+Use [*][*][*]"])
+    assert "sk-" not in str(done.stdout)
+    assert "\x1b" not in str(done.stdout)
+
+
 def test_other_tests_run_beside_the_recorded_runs(pytester: pytest.Pytester, logs: Path) -> None:
     pytester.makepyfile("def test_mine(): assert True")
     done = run(pytester, f"--waystation-replays={logs}", f"--waystation-app={APP}:UNASKED")

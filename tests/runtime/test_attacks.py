@@ -11,9 +11,11 @@ from pydantic import AfterValidator, SecretStr
 from engine import (
     BadInputError,
     Engine,
+    Limits,
     Message,
     ModelReply,
     ModelRequest,
+    ScriptedModel,
     State,
     Tool,
     Workflow,
@@ -112,6 +114,20 @@ async def test_deep_arguments_are_refused_and_the_store_stays_readable(levels: i
         assert await waystation.pending() == []
     assert run.state is State.Done
     assert all("nested too deeply" in (m.content or "") for m in run.messages[3:5])
+
+
+@pytest.mark.parametrize("levels", [249, 250, 251, 252, 253])
+async def test_a_reply_that_can_be_kept_can_be_told(levels: int, tmp_path: Path) -> None:
+    extra: Any = "x"
+    for _ in range(levels):
+        extra = [extra]
+    workflow = Workflow(name="shop", instructions="Help.", limits=Limits(max_attempts=1))
+    model, log = ScriptedModel([{**OK, "extra": extra}]), tmp_path / "runs.jsonl"
+    made = Engine(store=SQLITE, workflows=[workflow], model=model, log=log)
+    async with made as waystation:
+        run = await waystation.start("shop", "Hello", run_id="r1")
+    assert log.read_bytes().count(b"\n") == run.seq
+    assert run.state is (State.Done if levels < 251 else State.Aborted)
 
 
 async def test_a_cancelled_question_leaves_the_store_answering(tmp_path: Path) -> None:

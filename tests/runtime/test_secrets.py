@@ -15,6 +15,7 @@ from engine import (
     Message,
     ModelReply,
     ModelRequest,
+    RefusedError,
     State,
     Tool,
     Workflow,
@@ -191,6 +192,20 @@ async def test_changed_arguments_are_told_without_the_secret_in_them() -> None:
     assert "kanarie" not in logged()
     (granted,) = [one for one in log_lines() if one["trigger"] == "approval_granted"]
     assert granted["data"]["arguments"]["word"] == "***"
+
+
+async def test_a_fork_keeps_the_secrets_that_it_has_copied() -> None:
+    gate = Gate()
+    say = {**calls(ENTER), "content": f"I use {CANARY}."}
+    async with desk(say, tools=[gate.tool()]) as engine:
+        await engine.start("shop", "Hello", "r1")
+        with pytest.raises(RefusedError, match="word of enter .* is secret, and stays as it is"):
+            await engine.fork("r1", at=3, arguments={"call_1_1": {"word": OTHER}}, new_id="r2")
+        kept: dict[str, Any] = {**ENTER[1], "note": "quick"}
+        await engine.fork("r1", at=3, arguments={"call_1_1": kept}, new_id="r2")
+        await engine.approve("r2", by="ann")
+    assert (gate.notes, gate.given[0][0]) == (["quick"], CANARY)
+    assert "kanarie" not in logged()
 
 
 async def test_a_form_s_secret_reaches_the_model_and_not_the_log() -> None:
