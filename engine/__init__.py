@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from engine.notifiers.webhook import WebhookNotifier
     from engine.ports import Entry
     from engine.prices import Price
+    from engine.rates.limit import RateLimit
+    from engine.rates.turns import RateLimited
     from engine.replaying.compare import Comparison, compare
     from engine.replaying.divergence import Divergence
     from engine.replaying.live import rerun_live
@@ -119,6 +121,8 @@ __all__ = [
     "PendingApproval",
     "PermanentModelError",
     "Price",
+    "RateLimit",
+    "RateLimited",
     "Rebuilt",
     "RefusedError",
     "Rule",
@@ -197,6 +201,8 @@ _HOMES = {
     "engine.prices": "Price",
     "engine.runtime.verify": "Anchor Examined",
     "engine.ports": "Entry",
+    "engine.rates.limit": "RateLimit",
+    "engine.rates.turns": "RateLimited",
     "engine.replaying.compare": "Comparison compare",
     "engine.replaying.divergence": "Divergence",
     "engine.replaying.live": "rerun_live",

@@ -6,6 +6,7 @@ first called. Its own retries are off: the journal holds every try.
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from engine.core.messages import Message, Usage
@@ -13,6 +14,7 @@ from engine.core.strict import strict_schema
 from engine.core.tool import Tool
 from engine.core.workflow import ModelReply, ModelRequest
 from engine.errors import PermanentModelError, TransientModelError
+from engine.rates.limit import RateLimit
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from openai.types.chat.chat_completion import Choice
 
 DEFAULT_MODEL = "gpt-5-mini"
+
+_DEFAULT_ADDRESS = "https://api.openai.com/v1"  # the SDK's own
 
 _PASSING = frozenset({408, 409, 425, 429})
 _FOR_GOOD = frozenset({"insufficient_quota"})
@@ -35,14 +39,21 @@ class OpenAIModel:
         api_key: str | None = None,
         base_url: str | None = None,
         timeout: float = 120.0,
+        rate: RateLimit | None = None,
     ) -> None:
-        """Take the model's name, and a deadline in seconds for each call.
+        """Take the model's name, a deadline in seconds for each call, and what its endpoint takes.
 
         Key and address default to the environment's OPENAI_API_KEY and OPENAI_BASE_URL.
         """
-        self.name = model
+        self.name, self.rate = model, rate or RateLimit()
         self._api_key, self._base_url, self._timeout = api_key, base_url, timeout
         self._client: AsyncOpenAI | None = None
+
+    @property
+    def endpoint(self) -> tuple[str, str]:
+        """The address and the model's name: what is asked with these shares one limit."""
+        address = self._base_url or os.environ.get("OPENAI_BASE_URL") or _DEFAULT_ADDRESS
+        return address.rstrip("/"), self.name
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """See ModelClient."""

@@ -11,11 +11,13 @@ from engine.core.context import Transaction
 from engine.core.decide import decide
 from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
 from engine.core.request import request_of
+from engine.core.sizes import next_input
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
+from engine.rates.turns import turn_at
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.late import on_top
@@ -99,11 +101,23 @@ class Driver:
     async def _call_model(self, draft: Draft) -> None:
         if not await self._still_ours(draft):
             return
-        request = request_of(draft.live, self.workflow)
-        asking = call_model(draft.live, request, self.model, self.clock, self.prices)
-        event = await until_stopped(self.stopping, asking)
+        event = await until_stopped(self.stopping, self._ask_in_turn(draft))
         if event is not None:
             draft.report(event, self.clock.now())
+
+    async def _ask_in_turn(self, draft: Draft) -> ev.Event | None:
+        """What came of asking the model; None where something else is due when our turn comes."""
+        async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
+            if turn.waited and not await self._is_still_due(draft):
+                return None
+            request = request_of(draft.live, self.workflow)
+            return await call_model(draft.live, request, turn, self.clock, self.prices)
+
+    async def _is_still_due(self, draft: Draft) -> bool:
+        """Whether the model is to be asked, after some time has passed."""
+        if not await self._still_ours(draft):
+            return False
+        return isinstance(decide(draft.live, self.workflow, self.clock.now()), CallModel)
 
     async def _each(
         self,

@@ -14,25 +14,26 @@ from engine.core.workflow import ModelClient, ModelReply, ModelRequest
 from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
 from engine.prices import Prices
+from engine.rates.turns import Turn
 from engine.runtime.backoff import retry_at
 
 
 async def call_model(
-    run: Run, request: ModelRequest, model: ModelClient, clock: Clock, prices: Prices
+    run: Run, request: ModelRequest, turn: Turn, clock: Clock, prices: Prices
 ) -> ev.Event:
-    """What came of asking the model once."""
+    """What came of asking the model once, in our turn."""
     began = clock.now()
     try:
-        reply = await _ask(model, request)
+        reply = await _ask(turn.model, request)
+        turn.settle(reply.usage.total_tokens)
         seconds = max(0.0, (clock.now() - began).total_seconds())
         cost = prices.cost(reply.model, reply.usage)
         return _replied(run, request.turn, reply, {"cost": cost, "seconds": seconds or None})
     except TransientModelError as error:
-        return ev.ModelFailed(
-            error=clean_text(str(error)),
-            attempt=request.attempt,
-            retry_at=retry_at(clock.now(), request.attempt, error.retry_after),
-        )
+        again = retry_at(clock.now(), request.attempt, error.retry_after)
+        if error.retry_after is not None:
+            turn.hold(again)
+        return ev.ModelFailed(error=clean_text(str(error)), attempt=request.attempt, retry_at=again)
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 

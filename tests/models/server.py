@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass
@@ -59,10 +59,18 @@ class ProtocolServer(ThreadingHTTPServer):
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
         self.headers = list[dict[str, str]]()
 
+    def answer(self, request: dict[str, Any]) -> Reply:
+        """What this request is answered with; it is kept."""
+        self.requests.append(request)
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
     @property
     def url(self) -> str:
         """The base URL for a client."""
         return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+_Server = TypeVar("_Server", bound=ProtocolServer)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -72,10 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.requests.append(json.loads(body))
         self.server.headers.append({k.lower(): v for k, v in self.headers.items()})
-        replies = self.server.replies
-        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        reply = self.server.answer(json.loads(body))
         if self.path != "/v1/chat/completions":
             reply = failure(404)
         self.send_response(reply.status)
@@ -92,7 +98,13 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(*replies: Reply) -> Iterator[ProtocolServer]:
     """A server that runs until the context ends."""
-    server = ProtocolServer(list(replies))
+    with running(ProtocolServer(list(replies))) as server:
+        yield server
+
+
+@contextmanager
+def running(server: _Server) -> Iterator[_Server]:
+    """The same of one that was made already."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
