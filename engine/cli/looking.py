@@ -62,7 +62,7 @@ async def _told(engine: "Engine", run_ids: "Sequence[str]") -> "dict[str, dict[s
 @run_argument
 def show(settings: Settings, run_id: str) -> None:
     """Show RUN: who said what, who allowed what, what came of it, and where it is."""
-    from engine.cli.records import print_records
+    from engine.cli.records import print_raises, print_records
     from engine.cli.render import print_run, print_transcript
     from engine.core.evolve import fold
     from engine.core.record import record_of
@@ -72,6 +72,7 @@ def show(settings: Settings, run_id: str) -> None:
         if not settings.json:
             print_transcript(run)
             print_records(record_of(journal))
+            print_raises(journal)
         print_run(run, settings)
     if settings.audit_key is not None:
         ask(settings, lambda engine: engine.run(run_id))  # whether it is under the key

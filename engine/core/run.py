@@ -81,8 +81,9 @@ class StickyRule(Shape):
 class Approval(Shape):
     """An open question to a person, bound to one exact action by `digest`.
 
-    `words` are the model's own before the call. `grants` are the people who agreed so
-    far. Where somebody (`edited_by`) changed the arguments, `original` has them as they were.
+    `words` are the model's own before the call; at a limit, what was found. `grants` are the
+    people who agreed so far. Where somebody (`edited_by`) changed the arguments, `original`
+    has them as they were.
     """
 
     approval_id: str
@@ -104,6 +105,11 @@ class Approval(Shape):
     notify: tuple[str, ...] = ()
     untold: tuple[Untold, ...] = ()
     occasion: Occasion = "requested"  # why the notifiers are told
+
+    @property
+    def about(self) -> str:
+        """What it is about: a tool and its call, or a limit."""
+        return f"{self.tool} ({self.call_id})" if self.call_id else f"the limit {self.tool}"
 
 
 class PendingApproval(Approval):
