@@ -8,7 +8,7 @@ from typing import Any
 from engine import Engine, Limits, OpenAIModel, Price, Run, Workflow, tool
 from tests.clock import Jumping
 from tests.models.server import ProtocolServer, Reply, completion, failure
-from tests.races.processes import Wire
+from tests.races.processes import PATIENCE, Wire
 
 STORE = "sqlite:///runs.db"
 RUN = "r1"
@@ -83,20 +83,24 @@ async def raised(engine: Engine, case: Case) -> Run:
 
 
 class Endless(ProtocolServer):
-    """A model that looks one order after the other up, until it has no tools, or `over` is set."""
+    """A model that looks one order after the other up, until it has no tools, or is `over`.
+
+    A `stubborn` one asks for more where it has no tools.
+    """
 
     def __init__(self, limit: str) -> None:
         super().__init__([])
-        self._limit, self.over, self.hangs_at = limit, False, HANGS_AT
+        self._limit, self.hangs_at = limit, HANGS_AT
+        self.over = self.stubborn = False
         self.hung, self.let_go = threading.Event(), threading.Event()
 
     def answer(self, request: dict[str, Any]) -> Reply:
         self.requests.append(request)
         if len(self.requests) == self.hangs_at:
             self.hung.set()
-            self.let_go.wait(30)
+            self.let_go.wait(PATIENCE)
         said = sum(message["role"] == "assistant" for message in request["messages"])
-        if self.over or "tools" not in request:
+        if self.over or ("tools" not in request and not self.stubborn):
             return completion({"content": "All done."}, usage=USAGE)
         if said and self._limit == "max_attempts":
             return failure(503)

@@ -7,7 +7,7 @@ from typing import Any
 from engine import Engine, OpenAIModel, Workflow, tool
 from tests.clock import Jumping
 from tests.models.server import ProtocolServer, Reply, completion
-from tests.races.processes import Wire
+from tests.races.processes import PATIENCE, Wire
 
 STORE = "sqlite:///runs.db"
 RUN = "r1"
@@ -57,14 +57,14 @@ class Wrong(ProtocolServer):
 
     def __init__(self, *calls: Call, for_ever: bool = False, hangs_at: int = 0) -> None:
         super().__init__([])
-        self._calls, self._for_ever, self._hangs_at = calls, for_ever, hangs_at
+        self._calls, self._for_ever, self.hangs_at = calls, for_ever, hangs_at
         self.hung, self.let_go = threading.Event(), threading.Event()
 
     def answer(self, request: dict[str, Any]) -> Reply:
         self.requests.append(request)
-        if len(self.requests) == self._hangs_at:
+        if len(self.requests) == self.hangs_at:
             self.hung.set()
-            self.let_go.wait(30)
+            self.let_go.wait(PATIENCE)
         said = sum(message["role"] == "assistant" for message in request["messages"])
         if said >= len(self._calls) and not self._for_ever:
             return completion({"content": "All done."})

@@ -1,7 +1,7 @@
 """What models do wrong, over a real socket, with the process killed in the middle."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.limits.failing import (
     engine_at,
 )
 from tests.models.server import running
-from tests.races.processes import put_away_later
+from tests.races.processes import PATIENCE, put_away_later
 
 Journal = tuple[events.Recorded, ...]
 
@@ -28,15 +28,21 @@ def killed(server: Wrong) -> Iterator[Wrong]:
     """The model, after the process that asked it first was killed while it waited for a reply."""
     with running(server), put_away_later() as children:
         child = children.start(begin, server.url)
-        assert server.hung.wait(30)
+        assert server.hung.wait(PATIENCE)
         child.kill()
         server.let_go.set()
         yield server
 
 
+def living(server: Wrong) -> AbstractContextManager[Wrong]:
+    """The model of a run whose process is killed, if it is to hang, and else is not."""
+    return killed(server) if server.hangs_at else running(server)
+
+
 async def seen_through(server: Wrong) -> tuple[Run, Journal]:
     async with engine_at(server.url) as engine:
-        run = await engine.resume(RUN)
+        go_on = engine.resume(RUN) if server.hung.is_set() else engine.start("shop", "Hello", RUN)
+        run = await go_on
         journal = await engine.journal(RUN)
     assert rerun(journal, SHOP) is None
     return run, journal
@@ -84,7 +90,7 @@ async def test_other_results_are_no_loop() -> None:
 
 @pytest.mark.parametrize("name", ["lookup_order", "delete_everything", "", "refund\n", "функция"])
 async def test_an_invented_tool_is_refused_in_words_and_the_run_goes_on(name: str) -> None:
-    with killed(Wrong((name, "{}"), LOOK, hangs_at=2)) as server:
+    with living(Wrong((name, "{}"), LOOK, hangs_at=2 if name == "lookup_order" else 0)) as server:
         run, journal = await seen_through(server)
     assert (run.state, run.answer) == (State.Done, "All done.")
     assert done() == ["order 1 of 30 days"]
@@ -112,7 +118,8 @@ async def test_an_invented_tool_is_refused_in_words_and_the_run_goes_on(name: st
 async def test_malformed_arguments_run_nothing_and_the_model_reads_what_is_wrong(
     arguments: str, said: str
 ) -> None:
-    with killed(Wrong(("look_up_order", arguments), LOOK, hangs_at=2)) as server:
+    wrong = ("look_up_order", arguments)
+    with living(Wrong(wrong, LOOK, hangs_at=2 if said == "JSON" else 0)) as server:
         run, journal = await seen_through(server)
     assert (run.state, run.answer) == (State.Done, "All done.")
     assert done() == ["order 1 of 30 days"]

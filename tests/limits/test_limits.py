@@ -20,7 +20,7 @@ from tests.limits.desk import (
     workflow,
 )
 from tests.models.server import running
-from tests.races.processes import Children, put_away_later
+from tests.races.processes import PATIENCE, Children, put_away_later
 
 BY_LIMIT = pytest.mark.parametrize("case", CASES, ids=lambda case: case.limit)
 
@@ -41,7 +41,7 @@ def server(case: Case) -> Iterator[Endless]:
 def killed_while_it_asks(server: Endless, children: Children, case: Case, on_limit: str) -> None:
     """Nothing, once a process that began the run was killed in the midst of a request."""
     child = children.start(begin, server.url, case, on_limit)
-    assert server.hung.wait(30)
+    assert server.hung.wait(PATIENCE)
     child.kill()
     server.let_go.set()
 
@@ -81,7 +81,7 @@ async def goes_further(
     server.let_go.clear()
     server.over, server.hangs_at = True, asked + 1
     child = children.start(go_further, server.url, case, on_limit)
-    assert server.hung.wait(30)
+    assert server.hung.wait(PATIENCE)
     child.kill()
     server.let_go.set()
     clock.time = max(clock.time, before.updated_at)
@@ -162,3 +162,20 @@ async def test_a_loop_is_told_once_over_a_kill(
     heard = [message["content"] for message in sent if message["role"] == "user"]
     assert heard[0] == "Hello"
     assert [told[0] in one for one in heard[1:]] == [True]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.limit == "max_turns"])
+async def test_a_model_that_wants_tools_for_its_last_answer_gets_none_and_the_run_ends(
+    case: Case, server: Endless, children: Children
+) -> None:
+    server.stubborn = True
+    killed_while_it_asks(server, children, case, "answer")
+    async with engine_at(server.url, case, "answer") as engine:
+        clock.time = (await engine.run(RUN)).updated_at
+        run = await engine.resume(RUN)
+        journal = await engine.journal(RUN)
+        assert (run.state, run.limit, run.found) == (State.Aborted, case.limit, "Looked 3 up.")
+        assert rerun(journal, workflow(case, "answer")) is None
+        looked = [one.event for one in journal if isinstance(one.event, events.ToolReturned)]
+        assert len(looked) == case.turns, "nothing was looked up for the last answer"
+        await spends_nothing_more(engine, server)
