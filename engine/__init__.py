@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
+    from engine.core.context_policy import Context, drop_old_results, keep_last, summarise
     from engine.core.demand import Escalation
     from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ArchivedRunError,
         BadInputError,
         ConflictError,
+        ContextOverflowError,
         CorruptRunError,
         DefinitionError,
         EngineError,
@@ -88,6 +90,8 @@ __all__ = [
     "CommandNotifier",
     "Comparison",
     "ConflictError",
+    "Context",
+    "ContextOverflowError",
     "CorruptRunError",
     "DefinitionError",
     "Deny",
@@ -142,8 +146,10 @@ __all__ = [
     "Workflow",
     "ask_person",
     "compare",
+    "drop_old_results",
     "evaluate",
     "events",
+    "keep_last",
     "legal_triggers",
     "logged_runs",
     "next_state",
@@ -152,6 +158,7 @@ __all__ = [
     "replay",
     "rerun",
     "rerun_live",
+    "summarise",
     "tool",
 ]
 
@@ -163,6 +170,7 @@ _HOMES = {
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
     "engine.core.context": "ToolContext",
+    "engine.core.context_policy": "Context drop_old_results keep_last summarise",
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.limits": "Limits",
@@ -176,9 +184,9 @@ _HOMES = {
     "engine.core.tool": "Tool",
     "engine.core.workflow": "ModelClient ModelReply ModelRequest Workflow",
     "engine.errors": (
-        "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
-        " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
+        "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
+        " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
+        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
         " UnreadableRunError UnverifiedRunError"
     ),
     "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",

@@ -136,6 +136,8 @@ def _detail(data: dict[str, object]) -> str:
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
     if isinstance(message, str):
         return message
+    if isinstance(used := data.get("strategies"), list):
+        return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"
     if "approval_id" in data and "tool" not in data:
         return f"{data.get('call_id')}  {_first(data)}"
     return _first(data)

@@ -15,6 +15,30 @@ class CallModel:
 
 
 @dataclass(frozen=True, slots=True)
+class SumUp:
+    """Ask the model to sum up what it is not to be sent any more; see ContextCompacted.
+
+    `tokens` are those of what it is sent then, without the summary; that may be of
+    `longest` characters. What is to be summed up must fit into `room` tokens.
+    """
+
+    turn: int
+    attempt: int
+    strategies: tuple[str, ...]
+    start: int
+    noted: int
+    seen: int
+    before: int
+    tokens: int
+    room: int
+
+    @property
+    def longest(self) -> int:
+        """How many characters the summary may have."""
+        return max(400, min(6_000, self.room // 3))
+
+
+@dataclass(frozen=True, slots=True)
 class CallTools:
     """Commit these intents, then run what they say, all at once."""
 
@@ -49,4 +73,4 @@ class Park:
     until: datetime | None = None
 
 
-Effect = CallModel | CallTools | Reconcile | Notify | Record | Park
+Effect = CallModel | SumUp | CallTools | Reconcile | Notify | Record | Park

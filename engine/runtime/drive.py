@@ -9,7 +9,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
 from engine.core.request import request_of
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
@@ -21,7 +21,7 @@ from engine.runtime.draft import Draft
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model
+from engine.runtime.perform import call_model, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
@@ -70,13 +70,13 @@ class Driver:
         await settle_log(draft, self.store, self.telemetry)
 
     async def _perform(
-        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | Record
+        self, draft: Draft, effect: CallModel | SumUp | CallTools | Reconcile | Notify | Record
     ) -> None:
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
-            case CallModel():
-                await self._call_model(draft)
+            case CallModel() | SumUp():
+                await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -96,11 +96,14 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft) -> None:
+    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> None:
         if not await self._still_ours(draft):
             return
-        request = request_of(draft.live, self.workflow)
-        asking = call_model(draft.live, request, self.model, self.clock, self.prices)
+        by = (self.model, self.clock, self.prices)
+        if isinstance(effect, SumUp):
+            asking = sum_up(draft.live, effect, *by)
+        else:
+            asking = call_model(draft.live, request_of(draft.live, self.workflow), *by)
         event = await until_stopped(self.stopping, asking)
         if event is not None:
             draft.report(event, self.clock.now())
