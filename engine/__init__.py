@@ -186,8 +186,8 @@ _HOMES = {
     "engine.errors": (
         "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
         " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
-        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
-        " UnreadableRunError UnverifiedRunError"
+        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError"
+        " TransientModelError UnknownRunError UnreadableRunError UnverifiedRunError"
     ),
     "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",
     "engine.evals.evaluate": "evaluate",

@@ -9,7 +9,13 @@ from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
 from engine.core.bounds import Reached
-from engine.core.context_policy import DropOldResults, KeepLast, Strategy, Summarise
+from engine.core.context_policy import (
+    DropOldResults,
+    KeepLast,
+    Strategy,
+    StrategyName,
+    Summarise,
+)
 from engine.core.effects import SumUp
 from engine.core.messages import Message
 from engine.core.run import HEAD, Compaction, Run
@@ -81,7 +87,7 @@ class _Fitting(NamedTuple):
 
     def found(self) -> ev.ContextCompacted | SumUp | None:
         """What the strategies give, in their order, until it fits."""
-        how, used = self.run.compacted or Compaction(), list[str]()
+        how, used = self.run.compacted or Compaction(), list[StrategyName]()
         for strategy in self.workflow.context.strategies:
             after = self._under(strategy, how)
             if after == how:
@@ -127,7 +133,7 @@ class _Fitting(NamedTuple):
     def _measured(self, estimated: int) -> int:
         return -(-estimated * self.size // self.estimated)
 
-    def _event(self, how: Compaction, used: tuple[str, ...]) -> ev.ContextCompacted:
+    def _event(self, how: Compaction, used: tuple[StrategyName, ...]) -> ev.ContextCompacted:
         return ev.ContextCompacted(
             strategies=used,
             start=how.start,
@@ -137,7 +143,7 @@ class _Fitting(NamedTuple):
             tokens=self._tokens(how),
         )
 
-    def _summary(self, how: Compaction, used: tuple[str, ...]) -> SumUp:
+    def _summary(self, how: Compaction, used: tuple[StrategyName, ...]) -> SumUp:
         return SumUp(
             turn=self.run.turns + 1,
             attempt=self.run.failures + 1,

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from engine.core.context_policy import StrategyName
 from engine.core.spent import Spent
 
 
@@ -15,7 +16,7 @@ class ContextCompacted(Spent):
     """
 
     kind: Literal["context_compacted"] = "context_compacted"
-    strategies: tuple[str, ...]
+    strategies: tuple[StrategyName, ...]
     start: int
     noted: int
     seen: int

@@ -12,6 +12,9 @@ LEAST = 500  # tokens, with which no agent comes far
 KNOWN = "keep_last(n), drop_old_results, summarise"
 
 
+StrategyName = Literal["keep_last", "drop_old_results", "summarise"]
+
+
 class KeepLast(Shape):
     """The newest `turns` turns are sent; of what is between them and the first message, a note."""
 

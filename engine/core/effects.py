@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.core.context_policy import StrategyName
 from engine.core.events import Event, ToolStarted
 
 
@@ -24,7 +25,7 @@ class SumUp:
 
     turn: int
     attempt: int
-    strategies: tuple[str, ...]
+    strategies: tuple[StrategyName, ...]
     start: int
     noted: int
     seen: int

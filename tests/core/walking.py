@@ -117,7 +117,7 @@ class Walk:
             self.run = fold([one], self.run)
             self.journal.append(one)
 
-    def _next(self) -> list[ev.Event]:
+    def _next(self) -> list[ev.Event]:  # noqa: PLR0911 # an effect a case
         match decide(self.live, SHOP, self.now):
             case CallModel() as effect:
                 return self._model_says(effect)
