@@ -115,6 +115,8 @@ class Telling(ABC):
     def masked(self) -> Masked:
         """The same methods `run`, `runs`, `journal`, `pending` and `audit`, without secrets.
 
+        And `upcoming`: what comes next of a run, and what the model is sent then.
+
         For whatever leaves the program: what they give is for reading, not to go on with.
         """
         return Masked(self._host)

@@ -29,8 +29,11 @@ _OF_A_WINDOW = (3, 4)  # the rest is for what the model says
 
 def next_size(run: Run, workflow: Workflow) -> int:
     """About how many tokens the next request has, tools included."""
-    counted = 0 if run.context_messages else tokens_of(workflow.tools)
-    return next_input(run) + counted
+    return next_input(run) + (0 if run.context_messages else _tools_size(run, workflow))
+
+
+def _tools_size(run: Run, workflow: Workflow) -> int:
+    return tokens_of(() if run.last_words else workflow.tools)
 
 
 def budget(run: Run, workflow: Workflow) -> int:
@@ -52,7 +55,7 @@ def compaction(run: Run, workflow: Workflow) -> ev.ContextCompacted | SumUp | No
         room = min(room, size // 2)
     elif size <= room:
         return None
-    estimated = tokens_in(context_of(run)) + tokens_of(workflow.tools)
+    estimated = tokens_in(context_of(run)) + _tools_size(run, workflow)
     return _Fitting(run, workflow, size, room, estimated).found()
 
 
@@ -128,7 +131,7 @@ class _Fitting(NamedTuple):
     def _tokens(self, how: Compaction) -> int:
         """About how many tokens it has then, in the provider's own measure where that is known."""
         then = tokens_in(laid_out(self.run.messages, how, self.run.summary))
-        return self._measured(then + tokens_of(self.workflow.tools))
+        return self._measured(then + _tools_size(self.run, self.workflow))
 
     def _measured(self, estimated: int) -> int:
         return -(-estimated * self.size // self.estimated)
