@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
+    from engine.core.context_policy import Context, drop_old_results, keep_last, summarise
     from engine.core.demand import Escalation
     from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ArchivedRunError,
         BadInputError,
         ConflictError,
+        ContextOverflowError,
         CorruptRunError,
         DefinitionError,
         EngineError,
@@ -90,6 +92,8 @@ __all__ = [
     "CommandNotifier",
     "Comparison",
     "ConflictError",
+    "Context",
+    "ContextOverflowError",
     "CorruptRunError",
     "DefinitionError",
     "Deny",
@@ -146,8 +150,10 @@ __all__ = [
     "Workflow",
     "ask_person",
     "compare",
+    "drop_old_results",
     "evaluate",
     "events",
+    "keep_last",
     "legal_triggers",
     "logged_runs",
     "next_state",
@@ -156,6 +162,7 @@ __all__ = [
     "replay",
     "rerun",
     "rerun_live",
+    "summarise",
     "tool",
 ]
 
@@ -167,6 +174,7 @@ _HOMES = {
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
     "engine.core.context": "ToolContext",
+    "engine.core.context_policy": "Context drop_old_results keep_last summarise",
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.limits": "Limits",
@@ -180,10 +188,10 @@ _HOMES = {
     "engine.core.tool": "Tool",
     "engine.core.workflow": "ModelClient ModelReply ModelRequest Workflow",
     "engine.errors": (
-        "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
-        " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
-        " UnreadableRunError UnverifiedRunError"
+        "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
+        " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
+        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError"
+        " TransientModelError UnknownRunError UnreadableRunError UnverifiedRunError"
     ),
     "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",
     "engine.evals.evaluate": "evaluate",

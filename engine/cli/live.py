@@ -139,6 +139,8 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(raised := data.get("raised"), dict):
         more = ", ".join(f"{name} +{amount}" for name, amount in raised.items())
         return f"{more}  {data.get('by')}"
+    if isinstance(used := data.get("strategies"), list):
+        return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"
     if "approval_id" in data and "tool" not in data:
         return f"{data.get('call_id')}  {_first(data)}".strip()
     return _first(data)

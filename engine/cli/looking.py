@@ -60,8 +60,18 @@ async def _told(engine: "Engine", run_ids: "Sequence[str]") -> "dict[str, dict[s
 
 @command("show")
 @run_argument
-def show(settings: Settings, run_id: str) -> None:
+@click.option("--context", is_flag=True, help="Exactly what the model is sent next, instead.")
+def show(settings: Settings, run_id: str, *, context: bool) -> None:
     """Show RUN: who said what, who allowed what, what came of it, and where it is."""
+    if context:
+        from engine.cli.sent import print_sent
+
+        print_sent(run_id, settings)
+    else:
+        _show(settings, run_id)
+
+
+def _show(settings: Settings, run_id: str) -> None:
     from engine.cli.records import print_raises, print_records
     from engine.cli.render import print_run, print_transcript
     from engine.core.evolve import fold

@@ -13,7 +13,8 @@ from engine.core.messages import Message, Usage
 from engine.core.strict import strict_schema
 from engine.core.tool import Tool
 from engine.core.workflow import ModelReply, ModelRequest
-from engine.errors import PermanentModelError, TransientModelError
+from engine.errors import ContextOverflowError, PermanentModelError, TransientModelError
+from engine.models.overflowing import is_overflow
 from engine.rates.limit import RateLimit
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def _declare(tool: Tool) -> dict[str, Any]:
 def _from_status(error: "APIStatusError") -> TransientModelError | PermanentModelError:
     words = f"the model's endpoint answered {error.status_code}: {error.message}"
     passing = error.status_code in _PASSING or error.status_code >= 500  # noqa: PLR2004 # HTTP's own
+    if not passing and is_overflow(error.status_code, error.code, error.message):
+        return ContextOverflowError(words)
     if not passing or error.code in _FOR_GOOD:
         return PermanentModelError(words)
     return TransientModelError(words, _seconds(error.response.headers.get("retry-after")))

@@ -9,7 +9,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
 from engine.core.request import request_of
 from engine.core.sizes import next_input
 from engine.core.tool import Tool
@@ -23,7 +23,7 @@ from engine.runtime.draft import Draft
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model
+from engine.runtime.perform import call_model, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
@@ -72,13 +72,13 @@ class Driver:
         await settle_log(draft, self.store, self.telemetry)
 
     async def _perform(
-        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | Record
+        self, draft: Draft, effect: CallModel | SumUp | CallTools | Reconcile | Notify | Record
     ) -> None:
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
-            case CallModel():
-                await self._call_model(draft)
+            case CallModel() | SumUp():
+                await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -98,26 +98,30 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft) -> None:
+    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> None:
         if not await self._still_ours(draft):
             return
-        event = await until_stopped(self.stopping, self._ask_in_turn(draft))
+        event = await until_stopped(self.stopping, self._ask_in_turn(draft, effect))
         if event is not None:
             draft.report(event, self.clock.now())
 
-    async def _ask_in_turn(self, draft: Draft) -> ev.Event | None:
+    async def _ask_in_turn(self, draft: Draft, effect: CallModel | SumUp) -> ev.Event | None:
         """What came of asking the model; None where something else is due when our turn comes."""
         async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
-            if turn.waited and not await self._is_still_due(draft):
+            due = await self._still_due(draft) if turn.waited else effect
+            by = (turn, self.clock, self.prices)
+            if isinstance(due, SumUp):
+                return await sum_up(draft.live, due, *by)
+            if due is None:
                 return None
-            request = request_of(draft.live, self.workflow)
-            return await call_model(draft.live, request, turn, self.clock, self.prices)
+            return await call_model(draft.live, request_of(draft.live, self.workflow), *by)
 
-    async def _is_still_due(self, draft: Draft) -> bool:
-        """Whether the model is to be asked, after some time has passed."""
+    async def _still_due(self, draft: Draft) -> CallModel | SumUp | None:
+        """What the model is to be asked, after some time has passed; None for nothing."""
         if not await self._still_ours(draft):
-            return False
-        return isinstance(decide(draft.live, self.workflow, self.clock.now()), CallModel)
+            return None
+        due = decide(draft.live, self.workflow, self.clock.now())
+        return due if isinstance(due, CallModel | SumUp) else None
 
     async def _each(
         self,

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ class Reply:
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    gate: threading.Event | None = None  # it is held back until this is set
 
 
 def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any) -> Reply:
@@ -43,9 +44,11 @@ def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any
     return Reply(json.dumps(body).encode(), headers={"x-request-id": "req_1"})
 
 
-def failure(status: int, code: str | None = None, **headers: str) -> Reply:
+def failure(
+    status: int, code: str | None = None, words: str | None = None, **headers: str
+) -> Reply:
     """An error as the protocol words it."""
-    body = {"error": {"message": f"error {status}", "type": "test", "code": code}}
+    body = {"error": {"message": words or f"error {status}", "type": "test", "code": code}}
     return Reply(json.dumps(body).encode(), status, dict(headers))
 
 
@@ -58,6 +61,7 @@ class ProtocolServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
         self.headers = list[dict[str, str]]()
+        self.held = threading.Event()  # a reply is held back
 
     def answer(self, request: dict[str, Any]) -> Reply:
         """What this request is answered with; it is kept."""
@@ -84,6 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.answer(json.loads(body))
         if self.path != "/v1/chat/completions":
             reply = failure(404)
+        if reply.gate is not None:
+            self.server.held.set()
+            reply.gate.wait(60)
+        with suppress(ConnectionError):  # who asked may have been killed
+            self._answer(reply)
+
+    def _answer(self, reply: Reply) -> None:
         self.send_response(reply.status)
         for name, value in {"content-type": "application/json", **reply.headers}.items():
             self.send_header(name.replace("_", "-"), value)
