@@ -131,7 +131,7 @@ def test_calls_are_put_together_from_their_fragments(fragments: list[bytes]) -> 
 
 
 def test_what_an_endpoint_adds_in_pieces_is_whole() -> None:
-    pieces = [
+    pieces: list[dict[str, Any]] = [
         {"reasoning_details": [{"index": 0, "type": "text", "text": "I "}]},
         {"reasoning_details": [{"index": 0, "type": "text", "text": "think"}]},
         {"reasoning_details": [{"index": 1, "type": "text", "text": "so"}], "signature": "s"},
