@@ -100,7 +100,9 @@ class Driver:
         if not await self._still_ours(draft):
             return
         request = request_of(draft.live, self.workflow)
-        asking = call_model(draft.live, request, self.model, self.clock, self.prices)
+        hear = self.telemetry.feeds.hearer(request, draft.live.seq)
+        with_what = (self.model, self.clock, self.prices)
+        asking = call_model(draft.live, request, *with_what, hear=hear)
         event = await until_stopped(self.stopping, asking)
         if event is not None:
             draft.report(event, self.clock.now())

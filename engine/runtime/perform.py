@@ -10,20 +10,26 @@ from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.found import found_so_far
 from engine.core.messages import Message
 from engine.core.run import Run
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
 from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
 from engine.prices import Prices
 from engine.runtime.backoff import retry_at
 
 
-async def call_model(
-    run: Run, request: ModelRequest, model: ModelClient, clock: Clock, prices: Prices
+async def call_model(  # noqa: PLR0913 # what a call takes
+    run: Run,
+    request: ModelRequest,
+    model: ModelClient,
+    clock: Clock,
+    prices: Prices,
+    *,
+    hear: OnDelta | None = None,
 ) -> ev.Event:
-    """What came of asking the model once."""
+    """What came of asking the model once; `hear` is told the text as it comes, if it can be."""
     began = clock.now()
     try:
-        reply = await _ask(model, request)
+        reply = await _ask(model, request, hear)
         seconds = max(0.0, (clock.now() - began).total_seconds())
         cost = prices.cost(reply.model, reply.usage)
         return _replied(run, request.turn, reply, {"cost": cost, "seconds": seconds or None})
@@ -37,8 +43,10 @@ async def call_model(
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
-async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
+async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) -> ModelReply:
     try:
+        if hear is not None and isinstance(model, StreamingModel):
+            return await model.stream(request, hear)
         return await model.complete(request)
     except EngineError:
         raise
