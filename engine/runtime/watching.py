@@ -49,7 +49,7 @@ class Updates(AsyncIterator[Update]):
         self._words: tuple[int, int, int] | None = None
         self._veil = Veil(self._secrecy.mask)
         self._ready: deque[Update] = deque()
-        self._based = self._closed = self._raised = False
+        self._based = self._closed = self._told = False
         self._task = asyncio.create_task(self._do(doing))
         self._task.add_done_callback(lambda _: self._done(doing))
         host.watched.add(self)
@@ -59,13 +59,15 @@ class Updates(AsyncIterator[Update]):
         try:
             await asyncio.wait((self._task,))
         finally:
-            self._raised |= self._task.done()
+            self._told |= self._task.done()
         return self._result()
 
     async def aclose(self) -> None:
         """Nothing; no more is read, and the run goes on."""
         self._closed = True
+        self._ready.clear()
         self._host.telemetry.feeds.close(self._run_id, self._feed)
+        self._feed.wake()
         if self._task.done():
             self.tell_failure()
 
@@ -95,7 +97,7 @@ class Updates(AsyncIterator[Update]):
 
     async def _end(self) -> None:
         """The rest of what was done elsewhere; then nothing more, or what it raised."""
-        self._closed = self._raised = True
+        self._closed = self._told = True
         await self._catch_up(self._result().seq)
 
     def _result(self) -> Run:
@@ -180,9 +182,10 @@ class Updates(AsyncIterator[Update]):
     def tell_failure(self) -> None:
         """Nothing; a failure that nobody was told of is told to the program's log."""
         failed = self._task.done() and not self._task.cancelled() and self._task.exception()
-        if failed and not self._raised:
+        if failed and not self._told:
             words = without_tokens(error_words(failed))
             _LOG.warning("run %s was not driven on: %s", self._run_id, words)
+            self._told = True
         self._host.watched.discard(self)
 
     @property
