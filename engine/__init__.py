@@ -27,7 +27,21 @@ if TYPE_CHECKING:
     from engine.core.states import State
     from engine.core.tool import Tool
     from engine.core.tools import tool
-    from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
+    from engine.core.updates import (
+        ApprovalAsked,
+        Moved,
+        TextDelta,
+        ToolBegan,
+        ToolEnded,
+        Update,
+    )
+    from engine.core.workflow import (
+        ModelClient,
+        ModelReply,
+        ModelRequest,
+        StreamingModel,
+        Workflow,
+    )
     from engine.errors import (
         ArchivedRunError,
         BadInputError,
@@ -74,11 +88,13 @@ if TYPE_CHECKING:
     from engine.replaying.summary import Summary
     from engine.replaying.totals import Statistics
     from engine.runtime.verify import Anchor, Examined
+    from engine.runtime.watching import Updates
 
 __all__ = [
     "Anchor",
     "Answer",
     "Approval",
+    "ApprovalAsked",
     "ApprovalPolicy",
     "Approve",
     "Approvers",
@@ -116,6 +132,7 @@ __all__ = [
     "ModelClient",
     "ModelReply",
     "ModelRequest",
+    "Moved",
     "NotAllowedError",
     "NotExecuted",
     "Notice",
@@ -137,14 +154,20 @@ __all__ = [
     "State",
     "Statistics",
     "StoreError",
+    "StreamingModel",
     "Summary",
     "Tally",
+    "TextDelta",
     "Tool",
+    "ToolBegan",
     "ToolContext",
+    "ToolEnded",
     "TransientModelError",
     "UnknownRunError",
     "UnreadableRunError",
     "UnverifiedRunError",
+    "Update",
+    "Updates",
     "Usage",
     "WebhookNotifier",
     "Workflow",
@@ -186,7 +209,8 @@ _HOMES = {
     "engine.core.states": "State",
     "engine.core.tools": "tool",
     "engine.core.tool": "Tool",
-    "engine.core.workflow": "ModelClient ModelReply ModelRequest Workflow",
+    "engine.core.updates": "ApprovalAsked Moved TextDelta ToolBegan ToolEnded Update",
+    "engine.core.workflow": "ModelClient ModelReply ModelRequest StreamingModel Workflow",
     "engine.errors": (
         "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
         " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
@@ -208,6 +232,7 @@ _HOMES = {
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.prices": "Price",
     "engine.runtime.verify": "Anchor Examined",
+    "engine.runtime.watching": "Updates",
     "engine.ports": "Entry",
     "engine.rates.limit": "RateLimit",
     "engine.rates.turns": "RateLimited",

@@ -1,7 +1,7 @@
 """What a store holds, as it may be told: to a screen, a file, or another program."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from engine.api.looking import Wanted, journals_in, page_of, pending_in
 from engine.codec.checkpoints import decode_checkpoint
@@ -15,6 +15,7 @@ from engine.errors import UnreadableRunError
 from engine.replaying.upcoming import Foreseen, Upcoming, upcoming, upcoming_alone
 from engine.runtime.host import Host
 from engine.runtime.load import load, load_unsealed, unknown
+from engine.runtime.watching import Updates
 
 
 class Masked:
@@ -78,6 +79,10 @@ class Masked:
                 known[asked.run_id] = await self._secrecy(asked.run_id)
         return [known[asked.run_id].told(asked) for asked in found]
 
+    def watch(self, run_id: str, doing: Awaitable[Run]) -> Updates:
+        """See Engine. Text is held back as long as it may be the beginning of a secret."""
+        return Updates(self._host, run_id, doing, masked=True)
+
     async def audit(
         self, *, workflow: str | None = None, damaged: list[str] | None = None
     ) -> AsyncIterator[CallRecord]:
@@ -113,7 +118,7 @@ class Telling(ABC):
 
     @property
     def masked(self) -> Masked:
-        """The same methods `run`, `runs`, `journal`, `pending` and `audit`, without secrets.
+        """`run`, `runs`, `journal`, `pending`, `watch` and `audit` again, without secrets.
 
         And `upcoming`: what comes next of a run, and what the model is sent then.
 

@@ -75,7 +75,7 @@ def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | 
         return verdict(asked.run_id, **about)
 
     try:
-        drive(settings, settings.changing, model, act)
+        drive(settings, settings.changing, model, act, asked.run_id)
     except BadInputError as error:
         click.echo(f"waystation: {visible(str(error))}", err=True)
         return _decide(settings, asked, by, model)

@@ -1,10 +1,10 @@
 """What authors declare: a workflow with its tools, and the model port they may bring."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -62,6 +62,22 @@ class ModelClient(Protocol):
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """The model's reply; TransientModelError or PermanentModelError where there is none."""
+        ...
+
+
+OnDelta = Callable[[str], None]
+
+
+@runtime_checkable
+class StreamingModel(Protocol):
+    """A ModelClient that can also tell a reply while it is being made."""
+
+    async def stream(self, request: ModelRequest, on_delta: OnDelta) -> ModelReply:
+        """The same reply as `complete` gives, raising alike; its text was told piece by piece.
+
+        `on_delta` is called in the event loop, returns at once and never raises. A reply
+        that ends without saying why it stopped is none: TransientModelError.
+        """
         ...
 
 

@@ -114,7 +114,9 @@ class Driver:
                 return await sum_up(draft.live, due, *by)
             if due is None:
                 return None
-            return await call_model(draft.live, request_of(draft.live, self.workflow), *by)
+            request = request_of(draft.live, self.workflow)
+            hear = self.telemetry.feeds.hearer(request, draft.live.seq)
+            return await call_model(draft.live, request, *by, hear=hear)
 
     async def _still_due(self, draft: Draft) -> CallModel | SumUp | None:
         """What the model is to be asked, after some time has passed; None for nothing."""

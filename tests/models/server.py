@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,8 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     gate: threading.Event | None = None  # it is held back until this is set
+    pieces: Sequence[bytes | threading.Event] | None = None  # sent one by one, events waited for
+    cut: bool = False  # the connection ends in the midst of it
 
 
 def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any) -> Reply:
@@ -62,6 +64,7 @@ class ProtocolServer(ThreadingHTTPServer):
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
         self.headers = list[dict[str, str]]()
         self.held = threading.Event()  # a reply is held back
+        self.streams: Callable[[Reply], Reply] | None = None
 
     def answer(self, request: dict[str, Any]) -> Reply:
         """What this request is answered with; it is kept."""
@@ -88,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.answer(json.loads(body))
         if self.path != "/v1/chat/completions":
             reply = failure(404)
+        if self.server.streams and self.server.requests[-1].get("stream"):
+            reply = self.server.streams(reply)
         if reply.gate is not None:
             self.server.held.set()
             reply.gate.wait(60)
@@ -98,18 +103,37 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in {"content-type": "application/json", **reply.headers}.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("content-length", str(len(reply.body)))
+        if reply.pieces is None:
+            self.send_header("content-length", str(len(reply.body)))
+        else:
+            self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.wfile.write(reply.body)
+        self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
+        for piece in reply.pieces or ():
+            if isinstance(piece, bytes):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            else:
+                piece.wait(30)
+        if reply.pieces is not None and not reply.cut:
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = self.close_connection or reply.cut
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def serving(*replies: Reply) -> Iterator[ProtocolServer]:
-    """A server that runs until the context ends."""
-    with running(ProtocolServer(list(replies))) as server:
+def serving(
+    *replies: Reply, streams: Callable[[Reply], Reply] | None = None
+) -> Iterator[ProtocolServer]:
+    """A server that runs until the context ends; `streams` makes a reply one that streams."""
+    made = ProtocolServer(list(replies))
+    made.streams = streams
+    with running(made) as server:
         yield server
 
 
