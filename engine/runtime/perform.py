@@ -102,12 +102,13 @@ async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) 
 
 
 def _took(reply: ModelReply, seconds: float, prices: Prices) -> dict[str, object]:
+    name = reply.model if isinstance(reply.model, str) else None  # an endpoint may say anything
     return {
         "usage": reply.usage,
         "model": clean_value(reply.model),
-        "cost": prices.cost(reply.model, reply.usage),
+        "cost": prices.cost(name, reply.usage),
         "seconds": seconds or None,
-        "window": prices.window(reply.model),
+        "window": prices.window(name),
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def kept(rows: Any) -> list[tuple[str, bytes, bytes]]:
 async def test_what_is_journalled_is_the_same_with_and_without_streaming() -> None:
     journals = []
     for watched in (False, True):
+        random.seed(1)  # how long it is waited is by chance
         replies = (failure(503, retry_after="3"), CALLS, failure(429, retry_after="7"), ANSWER)
         with serving(*replies, streams=streamed) as server:
             model = OpenAIModel("test-model", api_key="sk-test", base_url=server.url, timeout=5)
