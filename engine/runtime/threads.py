@@ -68,9 +68,21 @@ async def in_own_thread(
     Raises TimeoutError, which names the thread, where it gives nothing within so many
     seconds; the thread goes on, and is left behind.
     """
+    work = work or Work("waystation tool")
+    future = _begin(run_id, function, work)
+    try:
+        await asyncio.wait((future,), timeout=timeout)
+        if future.done():
+            return future.result()
+    finally:
+        future.cancel()
+    raise _given_up(run_id, work, timeout or 0)
+
+
+def _begin(run_id: str, function: Callable[[], _T], work: Work) -> "asyncio.Future[_T]":
+    """What the function will give, once its thread, which is begun here, is over."""
     loop, context = asyncio.get_running_loop(), copy_context()
     future: asyncio.Future[_T] = loop.create_future()
-    work = work or Work("waystation tool")
 
     def fail(error: Exception) -> None:
         if not future.done():
@@ -93,13 +105,7 @@ async def in_own_thread(
     with _noting:
         _going.setdefault(run_id, set()).add(work)
     Thread(target=run, name=work.name, daemon=True).start()
-    try:
-        await asyncio.wait((future,), timeout=timeout)
-        if future.done():
-            return future.result()
-    finally:
-        future.cancel()
-    raise _given_up(run_id, work, timeout or 0)
+    return future
 
 
 def _given_up(run_id: str, work: Work, timeout: float) -> TimeoutError:
