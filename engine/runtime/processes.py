@@ -20,7 +20,7 @@ from engine.runtime.attempt import Attempt
 from engine.runtime.failing import Raised, RaisedElsewhere
 from engine.runtime.frames import LENGTH, LONGEST, framed
 from engine.runtime.isolated import Asked, Said, found
-from engine.runtime.results import MOST_SAID
+from engine.runtime.results import MOST_SAID, readable
 from engine.runtime.stop import to_the_end
 
 PATIENCE = 60.0  # seconds: to begin a process, and to see it dead
@@ -121,7 +121,7 @@ async def _answer(reader: asyncio.StreamReader) -> Said:
 
 def _text(said: Said) -> str:
     if said.text is not None:
-        return clean_text(said.text)
+        return readable(said.text)
     words = shortened(clean_text(said.words), MOST_SAID)
     raise RaisedElsewhere(Raised(words, frozenset(said.kinds), said.doubt))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-from engine.runtime.frames import framed, receive, whole
+from engine.runtime.frames import LONGEST, framed, receive, whole
 
 Work = Callable[[bytes, int], None]
 
@@ -80,6 +80,8 @@ def _wait(wire: socket.socket, worker: int, answers: int, parent: int) -> bytes:
                 return said
             if not chunk:
                 return _died(worker)
+            if len(received) > LONGEST:
+                return _told("its process gave too long an answer")
         elif wire.fileno() in ready:
             break
         elif _is_dead(worker):  # what it began may hold the pipe open

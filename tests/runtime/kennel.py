@@ -76,6 +76,8 @@ def fail(how: str) -> object:
             sys.exit("bye")
         case "bytes":
             return {"picture": b"\x89PNG"}
+        case "busy":
+            raise BusyError("later")
         case "huge":
             raise ValueError("x" * 10_000_000)
         case _:

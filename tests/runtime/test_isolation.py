@@ -12,7 +12,7 @@ import pytest
 from engine import Engine, Limits, Run, ScriptedModel, State, Tool, Workflow, events, tool
 from engine.errors import DefinitionError
 from tests.clock import Jumping
-from tests.runtime.kennel import KENNEL, family, plain
+from tests.runtime.kennel import KENNEL, BusyError, fail, family, plain
 from tests.runtime.test_engine import OK, SQLITE, calls
 
 
@@ -111,6 +111,15 @@ async def test_what_did_nothing_there_is_tried_again() -> None:
     kinds = [one.kind for one in journal]
     assert kinds.count("tool_not_executed") == 5
     assert results(run) == ["Not executed, after 5 attempts: the bank is closed"]
+
+
+async def test_an_error_is_known_there_by_its_class_and_is_tried_again() -> None:
+    again = replace(fail, idempotent=True, transient=(BusyError,), max_attempts=2)
+    workflow = Workflow(name="kennel", instructions="Help.", tools=(again,))
+    run, journal = await drive(("fail", {"how": "busy"}), workflow=workflow)
+    kinds = [one.kind for one in journal if one.kind.startswith("tool_")]
+    assert kinds == ["tool_started", "tool_interrupted", "tool_started", "tool_failed"]
+    assert results(run) == ["BusyError: later"]
 
 
 async def test_a_result_of_100_mb_is_bounded_in_the_journal_and_before_the_model() -> None:

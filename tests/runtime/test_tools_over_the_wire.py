@@ -129,7 +129,7 @@ SHOP = Workflow(
         (
             "look",
             {"ordr": "1"},
-            "look: order: Field required; ordr: Extra inputs are not permitted. Did you mean order?",
+            "order: Field required; ordr: Extra inputs are not permitted. Did you mean order?",
         ),
         (
             "refund_order",
