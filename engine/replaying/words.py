@@ -26,7 +26,7 @@ class Words(NamedTuple):
     would: str
 
 
-def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a case an event
+def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911, PLR0912 # a case an event
     """An event that the engine decides of itself, and that comes upon `run`."""
     match event:
         case ev.ToolStarted():
