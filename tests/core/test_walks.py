@@ -9,12 +9,12 @@ from engine.codec.checkpoints import decode_checkpoint, encode_checkpoint
 from engine.codec.events import decode_event, encode_event
 from engine.core import events as ev
 from engine.core.approvers import person
-from engine.core.bounded import NOTE
 from engine.core.canonical import parse_object
 from engine.core.conditions import hold
 from engine.core.evolve import fold
 from engine.core.ready import ready_at
 from engine.core.run import Run
+from engine.core.sent import NOTE
 from engine.core.states import ENDED
 from tests.core.story import valid_for_chat
 from tests.core.walking import PAY, SHOP, Walk
