@@ -11,6 +11,7 @@ from engine.api.forking import Forking
 from engine.api.keeping import Keeping
 from engine.api.looking import Wanted, page_of, pending_in
 from engine.api.reckoning import Reckoning
+from engine.api.remembering import Recollecting
 from engine.api.telling import Telling
 from engine.api.wiring import (
     LogTarget,
@@ -45,7 +46,7 @@ from engine.runtime.telemetry import Telemetry
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Keeping):
+class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Keeping, Recollecting):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such

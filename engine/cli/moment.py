@@ -13,7 +13,7 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.text import block, visible
 from engine.core.conditions import in_words
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
 from engine.core.messages import Message
 from engine.core.run import Run, pending_of
 from engine.core.states import State
@@ -137,6 +137,8 @@ def _would(effect: Effect, run: Run) -> Iterator[str]:
         case Reconcile(starts):
             names = ", ".join(f"{visible(one.tool)} ({visible(one.call_id)})" for one in starts)
             yield f"  The model is not asked: it is looked up what came of {names}"
+        case SumUp():
+            yield "  The model is asked to sum the run up."
         case Notify(untold):
             names = ", ".join(f"{visible(name)} of {visible(of)}" for of, name in untold)
             yield f"  The model is not asked: people are told: {names}"
@@ -186,7 +188,7 @@ def _as_json(following: Upcoming, workflow: "Workflow | None") -> dict[str, obje
             plain["calls"] = [one.call_id for one in starts]
         case Park(until):
             plain["until"] = until and json.loads(orjson.dumps(until))
-        case Notify() | Record():
+        case Notify() | SumUp() | Record():
             pass
         case other:
             assert_never(other)

@@ -7,6 +7,7 @@ from engine.core import events as ev
 from engine.core.messages import Message
 from engine.core.moves import Changes
 from engine.core.run import Run
+from engine.core.spent import Spent
 
 NOTE = "Note from the system, not from the customer: "
 
@@ -46,9 +47,13 @@ def after_reply(
     }
 
 
-def _spent(
-    run: Run, event: ev.ModelFailed | ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
-) -> Changes:
+def summed_up(run: Run, event: ev.RunSummarised) -> Changes:
+    """The run with nothing left to do, and what its summary took."""
+    took = _spent(run, event) if event.model or event.usage.total_tokens else {}
+    return {**took, "last_cost": run.last_cost, "sums_up": False}
+
+
+def _spent(run: Run, event: Spent) -> Changes:
     known = None if event.cost is None or run.cost is None else run.cost + event.cost
     return {
         "usage": run.usage + event.usage,

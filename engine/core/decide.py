@@ -4,13 +4,24 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.bounds import reached
 from engine.core.deadlines import overdue
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.judge import judge
 from engine.core.ready import is_open, ready_at
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.stopping import at_limit
+from engine.core.summing import sum_up
 from engine.core.workflow import Workflow
 
 
@@ -23,6 +34,8 @@ def decide(run: Run, workflow: Workflow, now: datetime) -> Effect:
             return _dispatch(run, workflow, now) or Record((ev.ToolsSettled(),))
         case State.AwaitingApproval:
             return _wait(run, workflow, now)
+        case State.Done if run.sums_up:
+            return _sum_up(run, workflow, now)
         case State.Done | State.Aborted:
             return Park()
         case other:
@@ -43,6 +56,14 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
     if run.retry_at and run.updated_at <= now < run.retry_at:  # else the clock was set back
         return Park(until=run.retry_at)
     return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
+
+
+def _sum_up(run: Run, workflow: Workflow, now: datetime) -> Effect:
+    """The summary that is due: by the model where the author wants that, and a bound allows it."""
+    asks = workflow.memory is not None and workflow.memory.summaries == "model"
+    if asks and reached(run, workflow.limits.raised(run.raised), now) is None:
+        return SumUp()
+    return Record((ev.RunSummarised(words=sum_up(run)),))
 
 
 def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:

@@ -29,6 +29,11 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True)
+class SumUp:
+    """Ask the model for a summary of the run, which is Done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell these notifiers, by approval id and name, of what waits for a person."""
 
@@ -49,4 +54,4 @@ class Park:
     until: datetime | None = None
 
 
-Effect = CallModel | CallTools | Reconcile | Notify | Record | Park
+Effect = CallModel | CallTools | Reconcile | Notify | SumUp | Record | Park

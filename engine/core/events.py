@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -28,8 +27,10 @@ from engine.core.journal_events import (
     RunForked,
 )
 from engine.core.limit_events import LimitEvent, LimitReached, LimitsRaised, LoopNoticed
-from engine.core.messages import Arguments, Message, Usage
+from engine.core.memory_events import RunSummarised
+from engine.core.messages import Arguments, Message
 from engine.core.shape import Shape
+from engine.core.spent import Spent
 from engine.core.states import Repeats
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "RunAborted",
     "RunForked",
     "RunStarted",
+    "RunSummarised",
     "StickyRuleAdded",
     "StickyRuleRevoked",
     "ToolFailed",
@@ -79,7 +81,8 @@ class RunStarted(Shape):
     """A person gave a workflow its first message.
 
     `customer` is whom the run is about. `secrets` has, by the tool's name, the parameters
-    that are secret; `redact` the keys whose values are, wherever they stand.
+    that are secret; `redact` the keys whose values are, wherever they stand. `known` is what
+    was remembered from before, as the model reads it.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -93,6 +96,7 @@ class RunStarted(Shape):
     customer: str | None = None
     secrets: Mapping[str, tuple[str, ...]] = {}
     redact: tuple[str, ...] = ()
+    known: str | None = None
 
 
 class WorkflowChanged(Shape):
@@ -108,16 +112,7 @@ class WorkflowChanged(Shape):
     redact: tuple[str, ...] = ()
 
 
-class _Spent(Shape):
-    """What a try at the model took: `seconds`, and `cost` in USD; None where it is not known."""
-
-    usage: Usage = Usage()
-    model: str | None = None
-    cost: Decimal | None = None
-    seconds: float | None = None
-
-
-class _ModelReplied(_Spent):
+class _ModelReplied(Spent):
     """`seen` is how many messages of the transcript it answers; None: all there were."""
 
     message: Message
@@ -132,9 +127,10 @@ class ToolsRequested(_ModelReplied):
 
 
 class ModelAnswered(_ModelReplied):
-    """The model gave its answer."""
+    """The model gave its answer. With `sums_up` a summary of the run is to follow."""
 
     kind: Literal["model_answered"] = "model_answered"
+    sums_up: bool = False
 
 
 class AnswerSuperseded(_ModelReplied):
@@ -143,7 +139,7 @@ class AnswerSuperseded(_ModelReplied):
     kind: Literal["answer_superseded"] = "answer_superseded"
 
 
-class ModelFailed(_Spent):
+class ModelFailed(Spent):
     """A try at the model came to nothing; the next one may begin at `retry_at`.
 
     With `overflow` what it was sent, or what it had to say, was too long.
@@ -282,6 +278,7 @@ Event = Annotated[
     | ApprovalsSettled
     | RunAborted
     | LimitEvent
+    | RunSummarised
     | JournalEvent,
     Field(discriminator="kind"),
 ]

@@ -13,7 +13,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
@@ -219,6 +219,8 @@ def _beginnings(effect: Effect) -> set[_Begun]:
     match effect:
         case CallModel(turn, attempt):
             return {("model", turn, attempt)}
+        case SumUp():
+            return {("summary",)}
         case Reconcile(starts):
             return {("look-up", start.call_id) for start in starts}
         case Notify(untold):
@@ -232,6 +234,8 @@ def _beginning_of(run: Run, event: ev.Event) -> _Begun | None:
     match event:
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return ("telling", event.approval_id, event.notifier)
+        case ev.RunSummarised():
+            return ("summary",)
         case ev.ReconcileFailed():
             return ("look-up", event.call_id)
         case ev.ModelFailed():

@@ -34,7 +34,7 @@ _PERSON = (
 _OF_A_MODEL = (None, "length", "content_filter")
 
 
-def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: PLR0911 # a case a sort
+def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case a sort
     """The sort of an event that came upon `run`, which the fold has taken."""
     if isinstance(event, _DECIDED):
         return "decided"
@@ -47,6 +47,8 @@ def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: PLR0911 # a case a sort
             return "tool" if run.call(event.call_id).status == "started" else "decided"
         case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
             return "tool"
+        case ev.RunSummarised():
+            return "model" if event.by_model else "decided"
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return "notifier"
         case ev.RunAborted():

@@ -25,6 +25,8 @@ class Models:
                 self.failures += 1
             case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
                 self._reply(event.model, event.usage, event.cost)
+            case ev.RunSummarised() if event.model or event.usage.total_tokens:
+                self._reply(event.model, event.usage, event.cost, turns=0)
             case _:
                 return
         self.retries += before.failures > 0
@@ -42,14 +44,14 @@ class Models:
             total += one.cost
         return total
 
-    def _reply(self, model: str | None, usage: Usage, said: Decimal | None) -> None:
+    def _reply(self, model: str | None, usage: Usage, said: Decimal | None, turns: int = 1) -> None:
         so_far = self._used.get(model)
         # Reply by reply: a long prompt may have another price. Older journals do not say it.
         cost = LISTED.cost(model, usage) if said is None else said
         if so_far is None:
-            self._used[model] = ModelUse(model=model, replies=1, usage=usage, cost=cost)
+            self._used[model] = ModelUse(model=model, replies=turns, usage=usage, cost=cost)
             return
         known = None if cost is None or so_far.cost is None else so_far.cost + cost
         self._used[model] = ModelUse(
-            model=model, replies=so_far.replies + 1, usage=so_far.usage + usage, cost=known
+            model=model, replies=so_far.replies + turns, usage=so_far.usage + usage, cost=known
         )

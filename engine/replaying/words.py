@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.run import Run
 from engine.core.states import ENDED, State
 from engine.replaying.divergence import fields_apart
@@ -46,6 +55,8 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a cas
         case ev.LimitReached():
             words = f"a last answer, as {event.limit} is reached"
             return Words(f"the model was asked for {words}", f"ask the model for {words}")
+        case ev.RunSummarised():
+            return Words("the run was summed up", "sum the run up")
         case ev.LoopNoticed():
             words = "the model that it repeats itself"
             return Words(f"it told {words}", f"tell {words}")
@@ -61,6 +72,8 @@ def effect_words(run: Run, effect: Effect) -> str:
             return f"ask the model for turn {turn}{again}"
         case CallTools(events) | Record(events):
             return words_of(run, events[0]).would
+        case SumUp():
+            return "ask the model for a summary of the run"
         case Reconcile(starts):
             return f"look up what came of {_call(run, starts[0])}"
         case Notify(untold):

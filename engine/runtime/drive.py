@@ -9,19 +9,21 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
-from engine.core.request import request_of
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
+from engine.core.request import request_of, summary_request_of
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
+from engine.remembering import NOTHING, MemoryChange
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
+from engine.runtime.knowing import announced, kept_of, notes_for
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model
+from engine.runtime.perform import call_model, summarise
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
@@ -69,12 +71,17 @@ class Driver:
         """Nothing; the store knows up to where the log has the run's lines."""
         await settle_log(draft, self.store, self.telemetry)
 
-    async def _perform(
-        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | Record
+    async def _perform(  # noqa: C901 # a case an effect
+        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | SumUp | Record
     ) -> None:
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
+                for event in events:
+                    kept = await kept_of(event, draft, self.workflow, self.store, self.clock)
+                    draft.remember(kept)
+            case SumUp():
+                await self._sum_up(draft)
             case CallModel():
                 await self._call_model(draft)
             case CallTools(intents):
@@ -103,7 +110,17 @@ class Driver:
         asking = call_model(draft.live, request, self.model, self.clock, self.prices)
         event = await until_stopped(self.stopping, asking)
         if event is not None:
-            draft.report(event, self.clock.now())
+            draft.report(announced(event, draft.live, self.workflow), self.clock.now())
+
+    async def _sum_up(self, draft: Draft) -> None:
+        if not await self._still_ours(draft):
+            return
+        request = summary_request_of(draft.live, self.workflow)
+        asking = summarise(draft.live, request, self.model, self.clock, self.prices)
+        event = await until_stopped(self.stopping, asking)
+        if event is not None:
+            change = await kept_of(event, draft, self.workflow, self.store, self.clock)
+            draft.report(event, self.clock.now(), change)
 
     async def _each(
         self,
@@ -127,22 +144,28 @@ class Driver:
     async def _call_tool(
         self, draft: Draft, tool: Tool, intent: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
+        change = NOTHING
         if tool.transactional:
             async with door:
                 outcome = await self._transact(draft, tool, intent)
         else:
-            outcome = await call_tool(tool, intent, draft.live.id, self.clock.now)
+            notes = notes_for(draft, intent, self.workflow, self.store, self.clock)
+            outcome = await call_tool(tool, intent, draft.live.id, self.clock.now, notes)
+            if notes is not None and isinstance(outcome, ev.ToolReturned):
+                change = notes.change
         if outcome is not None:
-            await self._report(draft, outcome, door)
+            await self._report(draft, outcome, door, change)
 
     async def _reconcile(
         self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
         await self._report(draft, await reconcile(tool, start, draft.live.id, self.clock.now), door)
 
-    async def _report(self, draft: Draft, outcome: ev.Event, door: asyncio.Lock) -> None:
+    async def _report(
+        self, draft: Draft, outcome: ev.Event, door: asyncio.Lock, change: MemoryChange = NOTHING
+    ) -> None:
         async with door:
-            draft.report(outcome, self.clock.now())
+            draft.report(outcome, self.clock.now(), change)
             if any(call.status == "started" for call in draft.live.calls):
                 await self._commit(draft)
 
@@ -205,9 +228,9 @@ class Driver:
             )
         outcomes, was = tuple(draft.outcomes), draft.live
         draft.become(fresh)
-        for outcome, seen in outcomes:
+        for outcome, seen, change in outcomes:
             if (late := on_top(draft.live, outcome, seen, was)) is not None:
-                draft.report(late, self.clock.now())
+                draft.report(late, self.clock.now(), change)
 
 
 class _ToolRaisedError(Exception):

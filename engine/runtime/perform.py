@@ -1,5 +1,6 @@
 """The only call to a model. What comes back is an event, never an exception of its own."""
 
+import logging
 from collections.abc import Mapping
 
 import orjson
@@ -8,13 +9,17 @@ from engine.codec.events import encode_event
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.found import found_so_far
+from engine.core.memory import LONGEST
 from engine.core.messages import Message
 from engine.core.run import Run
+from engine.core.summing import sum_up
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest
 from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
 from engine.ports import Clock
 from engine.prices import Prices
 from engine.runtime.backoff import retry_at
+
+_LOG = logging.getLogger("waystation")
 
 
 async def call_model(
@@ -35,6 +40,31 @@ async def call_model(
         )
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
+
+
+async def summarise(
+    run: Run, request: ModelRequest, model: ModelClient, clock: Clock, prices: Prices
+) -> ev.RunSummarised:
+    """The run, summed up by the model; by the engine itself where that came to nothing."""
+    began = clock.now()
+    try:
+        reply = await _ask(model, request)
+        words = clean_text(reply.message.content or "").strip()[:LONGEST]
+        took = {"usage": reply.usage, "model": clean_value(reply.model)}
+        event = ev.RunSummarised.model_validate(
+            {
+                **took,
+                "words": words or sum_up(run),
+                "by_model": True,
+                "cost": prices.cost(reply.model, reply.usage),
+                "seconds": max(0.0, (clock.now() - began).total_seconds()) or None,
+            }
+        )
+        encode_event(event)
+    except (ModelError, ValueError, TypeError, LookupError, RecursionError) as error:
+        _LOG.warning("run %s was not summed up by the model: %s", run.id, error_words(error))
+        return ev.RunSummarised(words=sum_up(run), by_model=True)
+    return event
 
 
 async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
-from engine.core.context import ToolContext, Transaction
+from engine.core.context import Notes, ToolContext, Transaction
 from engine.core.tool import Tool
 from engine.errors import DefinitionError, NotExecuted
 from engine.runtime.acting import acting
@@ -22,12 +22,16 @@ Outcome = ev.ToolReturned | ev.ToolFailed | ev.ToolNotExecuted | ev.ToolInterrup
 
 
 async def call_tool(
-    tool: Tool, intent: ev.ToolStarted, run_id: str, now: Callable[[], datetime]
+    tool: Tool,
+    intent: ev.ToolStarted,
+    run_id: str,
+    now: Callable[[], datetime],
+    notes: Notes | None = None,
 ) -> Outcome:
     """What came of running the tool once."""
     try:
         with acting(tool.name):
-            value = await _run(run_id, tool.function, **_bound(tool, intent, run_id, None))
+            value = await _run(run_id, tool.function, **_bound(tool, intent, run_id, notes=notes))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a tool raises is for the model, or a person, to read
@@ -92,13 +96,17 @@ def _look_up(tool: Tool) -> Callable[..., object]:
 
 
 def _bound(
-    tool: Tool, intent: ev.ToolStarted, run_id: str, transaction: Transaction | None
+    tool: Tool,
+    intent: ev.ToolStarted,
+    run_id: str,
+    transaction: Transaction | None = None,
+    notes: Notes | None = None,
 ) -> dict[str, object]:
     """The keyword arguments for the function."""
     bound = tool.bind(intent.arguments)
     if tool.context is not None:
         bound[tool.context] = ToolContext(
-            run_id, intent.call_id, intent.attempt, intent.idempotency_key, transaction
+            run_id, intent.call_id, intent.attempt, intent.idempotency_key, transaction, notes
         )
     return bound
 

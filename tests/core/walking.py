@@ -10,7 +10,7 @@ from engine.core.accept import accept
 from engine.core.commands import Abort, Answer, Approve, Command, Deny, Revoke, Send
 from engine.core.decide import decide
 from engine.core.demand import Escalation
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notice
@@ -99,7 +99,7 @@ class Walk:
 
     def step(self) -> bool:
         """Whether there was one more step to take."""
-        if self.live.state in ENDED and not self._is_woken():
+        if self.live.state in ENDED and not self.live.sums_up and not self._is_woken():
             return False
         self._record(*self._next())
         return True
@@ -129,6 +129,8 @@ class Walk:
                 return list(events)
             case Notify(untold):
                 return [self._told(*one) for one in untold]
+            case SumUp():
+                return [ev.RunSummarised(words="In short", by_model=True)]
             case Park():
                 return self._people_say()
 
