@@ -51,8 +51,7 @@ class Entry:
 class Lease:
     """Who may drive a run: nobody, where `owner` is empty.
 
-    `epoch` counts the drivers that the run has had; `expires` is in microseconds
-    since 1970 UTC.
+    `epoch` counts the drivers that the run has had; `expires` is in microseconds since 1970 UTC.
     """
 
     owner: str = ""

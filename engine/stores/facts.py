@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import apsw
 
-from engine.remembering import Erasure, FactRow, MemoryChange
+from engine.remembering import Erasure, FactRow, MemoryChange, words_in
 from engine.stores.queries import load_queries
 from engine.stores.writer import Writer
 
@@ -32,8 +32,8 @@ class SqliteFacts:
 
     async def search(self, scope: str, words: Sequence[str], limit: int) -> Sequence[FactRow]:
         """See Remembering."""
-        # Each word is a quoted string, in which FTS5 knows no operator but a doubled quote.
-        quoted = ['"{}"*'.format(word.replace('"', '""')) for word in words]
+        # Letters and digits in quotes: nothing in them that FTS5 could take for more.
+        quoted = [f'"{word}"*' for text in words for word in words_in(text)]
         if not quoted:
             return ()
         wanted: dict[str, str | int] = {"scope": scope, "words": " OR ".join(quoted)}

@@ -33,7 +33,7 @@ class MemoryFacts:
 
     async def search(self, scope: str, words: Sequence[str], limit: int) -> Sequence[FactRow]:
         """See Remembering."""
-        wanted = [_plain(word) for word in words]
+        wanted = [_plain(word) for text in words for word in words_in(text)]
         hits = [
             (sum(any(has.startswith(word) for has in _words(one)) for word in wanted), one)
             for one in reversed(self._facts.values())

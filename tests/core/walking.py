@@ -117,7 +117,7 @@ class Walk:
             self.run = fold([one], self.run)
             self.journal.append(one)
 
-    def _next(self) -> list[ev.Event]:
+    def _next(self) -> list[ev.Event]:  # noqa: PLR0911 # a case an effect
         match decide(self.live, SHOP, self.now):
             case CallModel() as effect:
                 return self._model_says(effect)
@@ -154,7 +154,8 @@ class Walk:
                 return asks(*self.data.draw(CALLS), turn=effect.turn)
             case "answer":
                 message = Message(role="assistant", content=self.data.draw(TEXT))
-                return ev.ModelAnswered(message=message, usage=Usage(input_tokens=self.live.turns))
+                usage, sums_up = Usage(input_tokens=self.live.turns), self.data.draw(st.booleans())
+                return ev.ModelAnswered(message=message, usage=usage, sums_up=sums_up)
             case _:
                 error = self.data.draw(TEXT)
                 return ev.ModelFailed(error=error, attempt=effect.attempt, retry_at=NOON)

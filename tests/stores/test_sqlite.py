@@ -17,10 +17,11 @@ from engine.stores.database import APPLICATION_ID
 from engine.stores.sqlite import _SQL, SqliteStore
 from tests.stores.contract import addition
 from tests.stores.leaving import LeavingContract, left
+from tests.stores.remembering import RememberingContract
 from tests.stores.transactional import TransactionalContract
 
 
-class TestSqliteStore(TransactionalContract, LeavingContract):
+class TestSqliteStore(TransactionalContract, RememberingContract, LeavingContract):
     @pytest_asyncio.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[Store]:  # type: ignore[override] # pytest closes it
         opened = SqliteStore(tmp_path / "runs.db")
@@ -81,7 +82,7 @@ async def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
     newer.pragma("user_version", 99)
     newer.close()
     before = digest(path)
-    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 3.*left untouched"):
+    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 4.*left untouched"):
         SqliteStore(path)
     assert digest(path) == before
 
