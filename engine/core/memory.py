@@ -64,7 +64,8 @@ class Memory:
     `scope` says which key: the run's customer, or what a function of the run gives (None: such
     a run remembers nothing); the function has to give the same for the same run. With
     `summaries` each run that ends in Done leaves one; for "model" the model is asked for it. So
-    many notes as `known`, the newest ones, are told to a run when it begins. With an `embedder` notes are also found by their meaning.
+    many notes as `known`, the newest ones, are told to a run when it begins. With an
+    `embedder` notes are also found by their meaning.
     """
 
     scope: Literal["customer"] | Callable[[Checkpoint], str | None] = "customer"
