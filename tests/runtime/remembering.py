@@ -1,5 +1,6 @@
 """A help desk that remembers its customers."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -61,3 +62,11 @@ def only(kind: type[Any], journal: Any) -> Any:
     """The one event of that kind."""
     (found,) = [one.event for one in journal if isinstance(one.event, kind)]
     return found
+
+
+async def heard(waystation: Engine, text: str) -> "asyncio.Task[Run]":
+    """The run r1, while it is driven, has got a message; the task ends when it has ended."""
+    sending = asyncio.create_task(waystation.send("r1", text))
+    while "message_received" not in kinds(await waystation.journal("r1")):  # noqa: ASYNC110 # it is stored then
+        await asyncio.sleep(0)
+    return sending

@@ -25,7 +25,17 @@ from engine import (
 )
 from engine.core.evolve import fold
 from engine.stores.memory import MemoryStore
-from tests.runtime.remembering import FACTS_ONLY, RECALL, TEA, desk, engine, kept, notes, told
+from tests.runtime.remembering import (
+    FACTS_ONLY,
+    RECALL,
+    TEA,
+    desk,
+    engine,
+    heard,
+    kept,
+    notes,
+    told,
+)
 from tests.runtime.test_engine import OK, SQLITE, calls
 
 TOKEN = "sk-Canary0123456789abcdefghij"  # noqa: S105 # known to the tests alone
@@ -139,9 +149,9 @@ async def test_a_message_in_the_midst_of_a_call_loses_no_fact() -> None:
     async with engine(calls(TEA), OK, memory=memory) as waystation:
         running = asyncio.create_task(waystation.start("desk", "Hi", "r1", customer="chloe"))
         await begun.wait()
-        await waystation.send("r1", "And hurry")
+        sending = await heard(waystation, "And hurry")
         go_on.set()
-        await running
+        await asyncio.gather(running, sending)
         (fact,) = await waystation.memory()
         journal = await waystation.journal("r1")
     assert isinstance(journal[fact.seq - 1].event, events.ToolReturned)

@@ -25,7 +25,7 @@ from engine.core.request import SUM_UP
 from engine.prices import Price
 from engine.stores.memory import MemoryStore
 from tests.clock import Jumping
-from tests.runtime.remembering import TEA, desk, engine, kept, kinds, known, only, told
+from tests.runtime.remembering import TEA, desk, engine, heard, kept, kinds, known, only, told
 from tests.runtime.test_engine import OK, SQLITE
 
 MEMORY = Memory()
@@ -203,19 +203,18 @@ async def test_a_run_that_died_before_its_summary_is_ready_and_gets_one(place: A
 
 
 async def test_a_message_before_the_summary_makes_it_wait_for_the_next_answer() -> None:
-    heard = False
+    sending: list[asyncio.Task[Run]] = []
 
     class Interrupted(Summing):
         async def complete(self, request: ModelRequest) -> ModelReply:
-            nonlocal heard
-            if self.requests and not heard:
-                heard = True
-                await waystation.send("r1", "And this")
+            if self.requests and not sending:
+                sending.append(await heard(waystation, "And this"))
             return await super().complete(request)
 
     model = Interrupted("First.", "Both.")
     async with asking(model) as waystation:
         run = await waystation.start("desk", "Hello", "r1", customer="chloe")
+        await sending[0]
         assert (run.state, run.turns) == (State.Done, 2)
         assert [one.text for one in await waystation.memory()] == ["Both."]
         journal = await waystation.journal("r1")
