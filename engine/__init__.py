@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
+    from engine.core.context_policy import Context, drop_old_results, keep_last, summarise
     from engine.core.demand import Escalation
     from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
@@ -23,15 +24,31 @@ if TYPE_CHECKING:
     from engine.core.notices import Notice, Notifier
     from engine.core.policy import ApprovalPolicy, Rule
     from engine.core.questions import ask_person
+    from engine.core.reading import read_result
     from engine.core.run import Approval, Checkpoint, PendingApproval, Run
     from engine.core.states import State
     from engine.core.tool import Tool
     from engine.core.tools import tool
-    from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
+    from engine.core.updates import (
+        ApprovalAsked,
+        Moved,
+        TextDelta,
+        ToolBegan,
+        ToolEnded,
+        Update,
+    )
+    from engine.core.workflow import (
+        ModelClient,
+        ModelReply,
+        ModelRequest,
+        StreamingModel,
+        Workflow,
+    )
     from engine.errors import (
         ArchivedRunError,
         BadInputError,
         ConflictError,
+        ContextOverflowError,
         CorruptRunError,
         DefinitionError,
         EngineError,
@@ -64,6 +81,8 @@ if TYPE_CHECKING:
     from engine.notifiers.webhook import WebhookNotifier
     from engine.ports import Entry
     from engine.prices import Price
+    from engine.rates.limit import RateLimit
+    from engine.rates.turns import RateLimited
     from engine.replaying.compare import Comparison, compare
     from engine.replaying.divergence import Divergence
     from engine.replaying.live import rerun_live
@@ -71,11 +90,13 @@ if TYPE_CHECKING:
     from engine.replaying.summary import Summary
     from engine.replaying.totals import Statistics
     from engine.runtime.verify import Anchor, Examined
+    from engine.runtime.watching import Updates
 
 __all__ = [
     "Anchor",
     "Answer",
     "Approval",
+    "ApprovalAsked",
     "ApprovalPolicy",
     "Approve",
     "Approvers",
@@ -89,6 +110,8 @@ __all__ = [
     "CommandNotifier",
     "Comparison",
     "ConflictError",
+    "Context",
+    "ContextOverflowError",
     "CorruptRunError",
     "DefinitionError",
     "Deny",
@@ -114,6 +137,7 @@ __all__ = [
     "ModelClient",
     "ModelReply",
     "ModelRequest",
+    "Moved",
     "NotAllowedError",
     "NotExecuted",
     "Notice",
@@ -123,6 +147,8 @@ __all__ = [
     "PendingApproval",
     "PermanentModelError",
     "Price",
+    "RateLimit",
+    "RateLimited",
     "Rebuilt",
     "RefusedError",
     "Rule",
@@ -133,29 +159,39 @@ __all__ = [
     "State",
     "Statistics",
     "StoreError",
+    "StreamingModel",
     "Summary",
     "Tally",
+    "TextDelta",
     "Tool",
+    "ToolBegan",
     "ToolContext",
+    "ToolEnded",
     "TransientModelError",
     "UnknownRunError",
     "UnreadableRunError",
     "UnverifiedRunError",
+    "Update",
+    "Updates",
     "Usage",
     "WebhookNotifier",
     "Workflow",
     "ask_person",
     "compare",
+    "drop_old_results",
     "evaluate",
     "events",
+    "keep_last",
     "legal_triggers",
     "logged_runs",
     "next_state",
     "read_cases",
+    "read_result",
     "rebuild",
     "replay",
     "rerun",
     "rerun_live",
+    "summarise",
     "tool",
 ]
 
@@ -167,6 +203,7 @@ _HOMES = {
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
     "engine.core.context": "ToolContext",
+    "engine.core.context_policy": "Context drop_old_results keep_last summarise",
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.limits": "Limits",
@@ -175,16 +212,18 @@ _HOMES = {
     "engine.core.notices": "Notice Notifier",
     "engine.core.policy": "ApprovalPolicy Rule",
     "engine.core.questions": "ask_person",
+    "engine.core.reading": "read_result",
     "engine.core.run": "Approval Checkpoint PendingApproval Run",
     "engine.core.states": "State",
     "engine.core.tools": "tool",
     "engine.core.tool": "Tool",
-    "engine.core.workflow": "ModelClient ModelReply ModelRequest Workflow",
+    "engine.core.updates": "ApprovalAsked Moved TextDelta ToolBegan ToolEnded Update",
+    "engine.core.workflow": "ModelClient ModelReply ModelRequest StreamingModel Workflow",
     "engine.errors": (
-        "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
-        " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
-        " UnreadableRunError UnverifiedRunError"
+        "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
+        " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
+        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError"
+        " TransientModelError UnknownRunError UnreadableRunError UnverifiedRunError"
     ),
     "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",
     "engine.evals.evaluate": "evaluate",
@@ -201,7 +240,10 @@ _HOMES = {
     "engine.notifiers.webhook": "WebhookNotifier",
     "engine.prices": "Price",
     "engine.runtime.verify": "Anchor Examined",
+    "engine.runtime.watching": "Updates",
     "engine.ports": "Entry",
+    "engine.rates.limit": "RateLimit",
+    "engine.rates.turns": "RateLimited",
     "engine.replaying.compare": "Comparison compare",
     "engine.replaying.divergence": "Divergence",
     "engine.replaying.live": "rerun_live",

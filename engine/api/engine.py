@@ -13,6 +13,7 @@ from engine.api.looking import Wanted, page_of, pending_in
 from engine.api.reckoning import Reckoning
 from engine.api.remembering import Recollecting
 from engine.api.telling import Telling
+from engine.api.watching import Watching
 from engine.api.wiring import (
     LogTarget,
     authority_of,
@@ -43,10 +44,11 @@ from engine.runtime.equipment import Equipment
 from engine.runtime.host import Host
 from engine.runtime.load import load_unsealed, unknown
 from engine.runtime.telemetry import Telemetry
+from engine.runtime.watching import settle
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Keeping, Recollecting):
+class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping, Recollecting):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such
@@ -104,7 +106,14 @@ class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Keeping, Recollect
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the log, the models, and the store if the engine opened it."""
+        """Close the log, the models, and the store if the engine opened it.
+
+        Runs that are watched, or were, go on to their end first; where we are cancelled
+        they are broken off, and kept as they were last stored.
+        """
+        if self._opened is not None:
+            broken_off = error is not None and not isinstance(error, Exception)
+            await settle(self._opened[2].watched, break_off=broken_off)
         for model in (self._model, *(one.model for one in self._workflows.values())):
             if isinstance(model, Closeable):
                 await model.aclose()

@@ -1,18 +1,21 @@
 """What a store holds, as it may be told: to a screen, a file, or another program."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from engine.api.looking import Wanted, journals_in, page_of, pending_in
 from engine.codec.checkpoints import decode_checkpoint
+from engine.core.effects import Park
 from engine.core.events import Recorded
 from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.secrecy import Secrecy
 from engine.core.states import State
 from engine.errors import UnreadableRunError
+from engine.replaying.upcoming import Foreseen, Upcoming, upcoming, upcoming_alone
 from engine.runtime.host import Host
 from engine.runtime.load import load, load_unsealed, unknown
+from engine.runtime.watching import Updates
 
 
 class Masked:
@@ -31,6 +34,14 @@ class Masked:
         """See Engine."""
         draft = await self._host.load(run_id)
         return draft.secrecy.told(draft.live)
+
+    async def upcoming(self, run_id: str) -> Foreseen:
+        """What comes next of the run, and what the model is sent then; nothing of it is done."""
+        draft = await self._host.load(run_id)
+        workflow = self._host.equipment.workflows.get(draft.live.workflow)
+        now = self._host.clock.now()
+        following = upcoming(draft.live, workflow, now) if workflow else upcoming_alone(draft.live)
+        return (following or Upcoming(Park(), (), draft.live)).told(draft.secrecy)
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
         """See Engine."""
@@ -68,6 +79,10 @@ class Masked:
                 known[asked.run_id] = await self._secrecy(asked.run_id)
         return [known[asked.run_id].told(asked) for asked in found]
 
+    def watch(self, run_id: str, doing: Awaitable[Run]) -> Updates:
+        """See Engine. Text is held back as long as it may be the beginning of a secret."""
+        return Updates(self._host, run_id, doing, masked=True)
+
     async def audit(
         self, *, workflow: str | None = None, damaged: list[str] | None = None
     ) -> AsyncIterator[CallRecord]:
@@ -103,7 +118,9 @@ class Telling(ABC):
 
     @property
     def masked(self) -> Masked:
-        """The same methods `run`, `runs`, `journal`, `pending` and `audit`, without secrets.
+        """`run`, `runs`, `journal`, `pending`, `watch` and `audit` again, without secrets.
+
+        And `upcoming`: what comes next of a run, and what the model is sent then.
 
         For whatever leaves the program: what they give is for reading, not to go on with.
         """

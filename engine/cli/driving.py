@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from engine.errors import EngineError, StoreError
 
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.cli.live import PlainView
     from engine.core.run import Run
     from engine.runtime.worker import Worker
 
@@ -39,13 +41,16 @@ def start(  # noqa: PLR0913 # what there is to say about a start
     model: str | None,
 ) -> int:
     """Start WORKFLOW on a (quoted) MESSAGE."""
+    from engine.api.wiring import new_id
+
+    name = new_id() if run_id is None else run_id
 
     def begin(engine: "Engine") -> "Awaitable[Run]":
         return (engine.submit if detach else engine.start)(
-            workflow, message, run_id=run_id, by=by or None, customer=customer
+            workflow, message, run_id=name, by=by or None, customer=customer
         )
 
-    return drive(settings, settings.creating, model, begin)
+    return drive(settings, settings.creating, model, begin, name)
 
 
 @command("resume")
@@ -90,7 +95,7 @@ def resume(  # noqa: PLR0913 # what there is to say about it
             return engine.accept_changes(wanted, by=by)
         return engine.resume(wanted, wait=wait)
 
-    return drive(settings, settings.changing, model, go_on)
+    return drive(settings, settings.changing, model, go_on, wanted)
 
 
 def _raise(said: str) -> tuple[str, Decimal]:
@@ -153,7 +158,7 @@ def _stop_at_signals(worker: "Worker") -> None:
         loop.add_signal_handler(each, stop)
 
 
-class _Interrupted(click.ClickException):  # nothing failed
+class Interrupted(click.ClickException):  # nothing failed
     """A person ended the command while it drove a run."""
 
     exit_code = 130
@@ -164,30 +169,43 @@ def drive(
     engine_for: "Callable[..., Engine]",
     model: str | None,
     act: "Callable[[Engine], Awaitable[Run]]",
+    run_id: str,
 ) -> int:
-    """Drive a run in view of the person; the exit code."""
+    """Drive the run of that id in view of the person; the exit code."""
     from engine.cli.live import SilentView
     from engine.cli.render import print_run
 
     client = choose_model(model)
     view = SilentView.choose(as_json=settings.json, offline=client is None)
-
-    async def driven() -> "Run":
-        async with engine_for(client, view) as engine:
-            with view.live():
-                return await act(engine)
-
-    try:
-        run = asyncio.run(driven())
-    except (KeyboardInterrupt, StoreError) as error:
-        if view.run_id is None:
-            raise
-        go_on = settings.hint("resume", view.run_id)
-        kept = f"run {view.run_id} is kept as it was last stored; go on with: {go_on}"
-        if isinstance(error, StoreError):
-            raise EngineError(f"{error}; {kept}") from None
-        raise _Interrupted(f"interrupted; {kept}") from None
+    opened = partial(engine_for, client, view)
+    run = driven(opened, view, act, run_id, again=settings.hint(f"resume {run_id}"))
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)
     return int(run.state is State.Aborted)
+
+
+def driven(
+    opened: "Callable[[], Engine]",
+    view: "PlainView",
+    act: "Callable[[Engine], Awaitable[Run]]",
+    run_id: str,
+    *,
+    again: str,
+) -> "Run":
+    """The run after that was done with it; `again` is how to go on where it is broken off."""
+
+    async def watched() -> "Run":
+        async with opened() as engine:
+            with view.live():
+                return await view.watch(engine, run_id, act(engine))
+
+    try:
+        return asyncio.run(watched())
+    except (KeyboardInterrupt, StoreError) as error:
+        if view.run_id is None:
+            raise
+        kept = f"run {view.run_id} is kept as it was last stored; go on with: {again}"
+        if isinstance(error, StoreError):
+            raise EngineError(f"{error}; {kept}") from None
+        raise Interrupted(f"interrupted; {kept}") from None

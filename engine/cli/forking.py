@@ -64,10 +64,15 @@ def fork(  # noqa: PLR0913 # what there is to say about a fork
     if call_id is not None:
         changes["arguments"] = {call_id: {**_asked(journal[:at], call_id), **_values(sets)}}
 
-    def begin(engine: "Engine") -> "Awaitable[Run]":
-        return engine.fork(run_id, at=at, **changes, **more)
+    from engine.api.wiring import new_id
 
-    code = drive(settings, settings.changing, model, begin)
+    given = more.pop("new_id")
+    name = new_id() if given is None else given
+
+    def begin(engine: "Engine") -> "Awaitable[Run]":
+        return engine.fork(run_id, at=at, new_id=name, **changes, **more)
+
+    code = drive(settings, settings.changing, model, begin, name)
     _note_again(journal, at, run_id)
     return code
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run is driven: a line a transition, and a live line below."""
+"""What a person sees while a run is driven: a line a transition, and what is live below."""
 
 import sys
 import time
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from engine.cli.text import short
+from engine.cli.text import short, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from rich.text import Text
+
+    from engine.api import Engine
+    from engine.core.run import Run
+
+_KEPT_FREE = 4  # lines of the screen
 
 
 class PlainView:
@@ -47,9 +54,14 @@ class PlainView:
         """A context in which a run is driven."""
         return nullcontext()
 
+    async def watch(self, engine: "Engine", run_id: str, doing: "Awaitable[Run]") -> "Run":
+        """The run, after that was done with it before the person's eyes."""
+        del engine, run_id
+        return await doing
+
 
 class TerminalView(PlainView):
-    """The same lines, and below them where the run is right now."""
+    """The same lines, and below them what the model writes, and where the run is right now."""
 
     def __init__(self) -> None:
         """Begin the clock."""
@@ -59,13 +71,16 @@ class TerminalView(PlainView):
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._began = time.monotonic()
         self._now = "starting"
-        self._turn = self._tokens = 0
+        self._turn = self._tokens = self._seq = 0
+        self._text = ""
 
     def info(self, event: str, **fields: object) -> None:
         """See Logger."""
         data = fields["data"]
         if isinstance(data, dict) and event == "transition":
             self._follow(data, str(fields["dest"]), str(fields["trigger"]))
+            if fields["trigger"] != "message_received":  # with all else the model's try is over
+                self._seq, self._text = int(str(fields["seq"])), ""
         super().info(event, **fields)
 
     def show(self, line: str) -> None:
@@ -77,8 +92,31 @@ class TerminalView(PlainView):
         from rich.live import Live
 
         return Live(
-            console=self._console, get_renderable=self._line, refresh_per_second=4, transient=True
+            console=self._console, get_renderable=self._below, refresh_per_second=8, transient=True
         )
+
+    async def watch(self, engine: "Engine", run_id: str, doing: "Awaitable[Run]") -> "Run":
+        """See PlainView; what the model writes is seen as it comes."""
+        from engine.core.updates import TextDelta
+
+        updates = engine.masked.watch(run_id, doing)
+        async for update in updates:
+            if isinstance(update, TextDelta) and update.seq >= self._seq:
+                gap = " … " if update.missed else ""
+                self._text = f"{self._text}{gap}{update.text}"
+        return await updates.run()
+
+    def _below(self) -> "Text":
+        """The end of what the model is writing, as much as there is room for, and the line."""
+        line, console = self._line(), self._console
+        room, width = max(1, console.height - _KEPT_FREE), console.width
+        text = visible(self._text[-room * width :], keep="\n").strip("\n")
+        if not text:
+            return line
+        from rich.text import Text
+
+        lines = Text(text).wrap(console, width)[-room:]
+        return Text("\n").join([*lines, line])
 
     def _follow(self, data: dict[str, object], state: str, trigger: str) -> None:
         self._turn += trigger in ("tools_requested", "model_answered")
@@ -136,13 +174,18 @@ def _detail(data: dict[str, object]) -> str:
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
     if isinstance(message, str):
         return message
+    if isinstance(raised := data.get("raised"), dict):
+        more = ", ".join(f"{name} +{amount}" for name, amount in raised.items())
+        return f"{more}  {data.get('by')}"
+    if isinstance(used := data.get("strategies"), list):
+        return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"
     if "approval_id" in data and "tool" not in data:
-        return f"{data.get('call_id')}  {_first(data)}"
+        return f"{data.get('call_id')}  {_first(data)}".strip()
     return _first(data)
 
 
 def _first(data: dict[str, object]) -> str:
-    for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome"):
+    for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome", "words"):
         if data.get(key):
             return str(data[key])
     return ""

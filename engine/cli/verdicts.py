@@ -63,14 +63,16 @@ def approve(
         arguments = await edited(engine, run_id, verdict, sets)
         return await engine.approve(run_id, arguments=arguments, remember=remember, **verdict)
 
-    return drive(settings, settings.changing, model, act)
+    return drive(settings, settings.changing, model, act, run_id)
 
 
 @_verdict("deny")
 @click.option("--reason", help="Why; the model reads it.")
 def deny(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> int:  # noqa: ANN401 # as Engine.deny has them
     """Refuse what RUN waits for, or give up on a call in doubt, and go on with it."""
-    return drive(settings, settings.changing, model, lambda engine: engine.deny(run_id, **verdict))
+    return drive(
+        settings, settings.changing, model, lambda engine: engine.deny(run_id, **verdict), run_id
+    )
 
 
 @_verdict("answer")
@@ -78,7 +80,7 @@ def deny(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> 
 def answer(settings: Settings, run_id: str, model: str | None, **verdict: Any) -> int:  # noqa: ANN401 # as Engine.answer has them
     """Answer a question of RUN, or say what came of a call instead of running it, and go on."""
     return drive(
-        settings, settings.changing, model, lambda engine: engine.answer(run_id, **verdict)
+        settings, settings.changing, model, lambda engine: engine.answer(run_id, **verdict), run_id
     )
 
 
@@ -90,7 +92,11 @@ def answer(settings: Settings, run_id: str, model: str | None, **verdict: Any) -
 def revoke(settings: Settings, run_id: str, rule_id: str, by: str, model: str | None) -> int:
     """Take back what was allowed beforehand in RUN by RULE."""
     return drive(
-        settings, settings.changing, model, lambda engine: engine.revoke(run_id, rule_id, by=by)
+        settings,
+        settings.changing,
+        model,
+        lambda engine: engine.revoke(run_id, rule_id, by=by),
+        run_id,
     )
 
 
@@ -102,7 +108,11 @@ def revoke(settings: Settings, run_id: str, rule_id: str, by: str, model: str | 
 def send(settings: Settings, run_id: str, message: str, by: str, model: str | None) -> int:
     """Give RUN another (quoted) MESSAGE of the customer's, and go on with it."""
     return drive(
-        settings, settings.changing, model, lambda engine: engine.send(run_id, message, by=by)
+        settings,
+        settings.changing,
+        model,
+        lambda engine: engine.send(run_id, message, by=by),
+        run_id,
     )
 
 

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.bounds import reached
+from engine.core.compacting import compaction
 from engine.core.deadlines import overdue
 from engine.core.effects import (
     CallModel,
@@ -12,16 +13,17 @@ from engine.core.effects import (
     Effect,
     Notify,
     Park,
+    Recap,
     Reconcile,
     Record,
     SumUp,
 )
 from engine.core.judge import judge
 from engine.core.ready import is_open, ready_at
+from engine.core.recap import recap_of
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.stopping import at_limit
-from engine.core.summing import sum_up
 from engine.core.workflow import Workflow
 
 
@@ -35,7 +37,7 @@ def decide(run: Run, workflow: Workflow, now: datetime) -> Effect:
         case State.AwaitingApproval:
             return _wait(run, workflow, now)
         case State.Done if run.sums_up:
-            return _sum_up(run, workflow, now)
+            return _recap(run, workflow, now)
         case State.Done | State.Aborted:
             return Park()
         case other:
@@ -55,15 +57,23 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
         return Record((stop,))
     if run.retry_at and run.updated_at <= now < run.retry_at:  # else the clock was set back
         return Park(until=run.retry_at)
-    return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
+    match compaction(run, workflow):
+        case ev.ContextCompacted() as compacted:
+            return Record((compacted,))
+        case SumUp() as summary:
+            return summary
+        case None:
+            return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
+        case other:
+            assert_never(other)
 
 
-def _sum_up(run: Run, workflow: Workflow, now: datetime) -> Effect:
+def _recap(run: Run, workflow: Workflow, now: datetime) -> Effect:
     """The summary that is due: by the model where the author wants that, and a bound allows it."""
     asks = workflow.memory is not None and workflow.memory.summaries == "model"
     if asks and reached(run, workflow.limits.raised(run.raised), now) is None:
-        return SumUp()
-    return Record((ev.RunSummarised(words=sum_up(run)),))
+        return Recap(turn=run.turns + 1)
+    return Record((ev.RunSummarised(words=recap_of(run)),))
 
 
 def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:
@@ -92,17 +102,19 @@ def _notify(run: Run, now: datetime) -> Notify | None:
 def _dispatch(run: Run, workflow: Workflow, now: datetime) -> Effect | None:
     """Refuse what cannot run, ask about what may not yet, look up what is lost, run the rest.
 
-    None where nothing is left to do but to wait for people, if for anybody.
+    What the run itself knows is answered, and no more is begun at once than may be. None
+    where nothing is left to do but to wait for people, if for anybody.
     """
     judged = [judge(run, workflow, call, now) for call in run.calls if is_open(run, call)]
-    if refusals := tuple(one for one in judged if isinstance(one, ev.ToolFailed)):
-        return Record(refusals)
+    most = workflow.limits.max_parallel_tools
+    if known := tuple(one for one in judged if isinstance(one, ev.ToolFailed | ev.ToolReturned)):
+        return Record(known)
     if requests := tuple(one for one in judged if isinstance(one, ev.ApprovalRequested)):
         return Record(_numbered(run, requests))
     if lost := tuple(one for each in judged if isinstance(each, Reconcile) for one in each.starts):
-        return Reconcile(lost)
+        return Reconcile(lost[:most])
     if intents := tuple(one for one in judged if isinstance(one, ev.ToolStarted)):
-        return CallTools(intents)
+        return CallTools(intents[:most])
     if retries := [one.until for one in judged if isinstance(one, Park) and one.until]:
         return Park(until=min(retries))
     return None

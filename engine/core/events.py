@@ -19,6 +19,7 @@ from engine.core.approval_events import (
     StickyRuleAdded,
     StickyRuleRevoked,
 )
+from engine.core.context_events import ContextCompacted
 from engine.core.journal_events import (
     ArgumentsLost,
     ChainSealed,
@@ -47,6 +48,7 @@ __all__ = [
     "ArgumentsLost",
     "CallEvent",
     "ChainSealed",
+    "ContextCompacted",
     "DataErased",
     "Event",
     "JournalEvent",
@@ -142,7 +144,8 @@ class AnswerSuperseded(_ModelReplied):
 class ModelFailed(Spent):
     """A try at the model came to nothing; the next one may begin at `retry_at`.
 
-    With `overflow` what it was sent, or what it had to say, was too long.
+    With `overflow` what it was sent, or what it had to say, was too long. The latter is
+    `cut`, and `found` is what it had said until then.
     """
 
     kind: Literal["model_failed"] = "model_failed"
@@ -150,6 +153,8 @@ class ModelFailed(Spent):
     attempt: int
     retry_at: datetime
     overflow: bool = False
+    cut: bool = False
+    found: str | None = None
 
 
 class ToolStarted(Shape):
@@ -175,13 +180,15 @@ class ToolStarted(Shape):
 class ToolReturned(Shape):
     """The tool ran to its end; `content` is the text that the model reads.
 
-    `reconciled` where that was looked up later, as the result itself was lost.
+    It is shown the first `shown` characters, or all of them (None). `reconciled` where that
+    was looked up later, as the result itself was lost.
     """
 
     kind: Literal["tool_returned"] = "tool_returned"
     call_id: str
     content: str
     reconciled: bool = False
+    shown: int | None = None
 
 
 class ToolFailed(Shape):
@@ -269,6 +276,7 @@ Event = Annotated[
     | ModelAnswered
     | AnswerSuperseded
     | ModelFailed
+    | ContextCompacted
     | CallEvent
     | ApprovalEvent
     | StickyRuleAdded

@@ -6,12 +6,13 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.asking import of_an_approval
-from engine.core.bounded import NOTE, at_a_limit, failed, summed_up
+from engine.core.bounded import at_a_limit, compacted, failed, recapped
 from engine.core.elsewhere import of_the_journal
 from engine.core.machine import next_state
 from engine.core.messages import Message
 from engine.core.moves import Changes, fail, move, settle
 from engine.core.run import Run, StickyRule
+from engine.core.sent import NOTE
 from engine.core.transcript import closed, heard, replied
 from engine.errors import CorruptRunError
 
@@ -87,6 +88,8 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
             return _ruled(run, event, recorded.at)
         case ev.ModelFailed() as event:
             return failed(run, event)
+        case ev.ContextCompacted() as event:
+            return compacted(run, event, recorded.seq)
         case ev.ToolsSettled():
             return closed(run)
         case ev.ApprovalsSettled():
@@ -98,7 +101,7 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
         case event if isinstance(event, ev.LimitEvent):
             return at_a_limit(run, event)
         case ev.RunSummarised() as event:
-            return summed_up(run, event)
+            return recapped(run, event)
         case event if isinstance(event, ev.JournalEvent):
             return of_the_journal(run, event)
         case event:
@@ -110,7 +113,7 @@ def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a cas
         case ev.ToolStarted():
             return _started(run, event, at)
         case ev.ToolReturned():
-            return settle(run, event.call_id, event.content)
+            return settle(run, event.call_id, event.content, shown=event.shown)
         case ev.ToolFailed():
             return settle(run, event.call_id, event.error, is_error=True)
         case ev.ToolNotExecuted() | ev.ToolInterrupted():

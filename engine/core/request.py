@@ -1,13 +1,12 @@
 """What a model is asked next."""
 
-from dataclasses import replace
-
-from engine.core.bounded import NOTE
+from engine.core.effects import Recap
 from engine.core.messages import Message
 from engine.core.run import Run
+from engine.core.sent import NOTE, context_of
 from engine.core.workflow import ModelRequest, Workflow
 
-SUM_UP = (
+RECAP = (
     "the conversation is over. Sum it up for the next one with the same customer, in at most 120 "
     "plain words: what was asked, what was done, what was promised, what is left open."
 )
@@ -16,11 +15,14 @@ SUM_UP = (
 def request_of(run: Run, workflow: Workflow) -> ModelRequest:
     """The request that goes to the model next; without tools where only its last words are due."""
     tools = () if run.last_words else workflow.tools
-    return ModelRequest(run.id, run.turns + 1, run.failures + 1, run.messages, tools)
+    how = run.compacted
+    variant = f"{how.start}.{how.noted}" if how else ""
+    turn, attempt = run.turns + 1, run.failures + 1
+    return ModelRequest(run.id, turn, attempt, context_of(run), tools, variant=variant)
 
 
-def summary_request_of(run: Run, workflow: Workflow) -> ModelRequest:
-    """The request for a summary of the run; its attempt is 0, so its key is no turn's."""
-    request = request_of(run, workflow)
-    asking = Message(role="user", content=NOTE + SUM_UP)
-    return replace(request, attempt=0, messages=(*request.messages, asking), tools=())
+def recap_request(run: Run, effect: Recap) -> ModelRequest:
+    """The request for a summary of the whole run; it has no tools."""
+    asking = Message(role="user", content=NOTE + RECAP)
+    messages = (*context_of(run), asking)
+    return ModelRequest(run.id, effect.turn, effect.attempt, messages, (), "summary", "end")

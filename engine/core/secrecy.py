@@ -32,6 +32,8 @@ _FREE = (
     | ev.ApprovalAnswered
     | ev.StickyRuleAdded
     | ev.MessageReceived
+    | ev.ModelFailed
+    | ev.ContextCompacted
 )
 
 

@@ -1,14 +1,15 @@
 """What authors declare: a workflow with its tools, and the model port they may bring."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
 from engine.core.canonical import digest
+from engine.core.context_policy import Context
 from engine.core.demand import Demand
 from engine.core.limits import Limits
 from engine.core.memory import Memory
@@ -16,6 +17,8 @@ from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
+from engine.core.sizes import tokens_in, tokens_of
+from engine.core.terms import declared_terms
 from engine.core.tool import Tool
 from engine.errors import DefinitionError
 
@@ -24,18 +27,25 @@ _WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """What a model is asked: the transcript so far, and the tools it may call."""
+    """What a model is asked: what it is sent of the transcript, and the tools it may call.
+
+    `purpose` is "summary" where it is to sum up what it is sent, `variant` what else tells
+    a request from others of the same turn and attempt.
+    """
 
     run_id: str
     turn: int
     attempt: int
     messages: tuple[Message, ...]
     tools: Sequence[Tool]
+    purpose: Literal["turn", "summary"] = "turn"
+    variant: str = ""
 
     @property
     def idempotency_key(self) -> str:
         """A key (32 hex characters) for this one attempt, the same whoever makes it."""
-        return digest([self.run_id, self.turn, self.attempt])[:32]
+        others = [self.purpose, self.variant] if self.variant else []
+        return digest([self.run_id, self.turn, self.attempt, *others])[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +67,31 @@ class ModelClient(Protocol):
         ...
 
 
+OnDelta = Callable[[str], None]
+
+
+@runtime_checkable
+class StreamingModel(Protocol):
+    """A ModelClient that can also tell a reply while it is being made."""
+
+    async def stream(self, request: ModelRequest, on_delta: OnDelta) -> ModelReply:
+        """The same reply as `complete` gives, raising alike; its text was told piece by piece.
+
+        `on_delta` is called in the event loop, returns at once and never raises. A reply
+        that ends without saying why it stopped is none: TransientModelError.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """Instructions, tools and bounds under a name.
+    """Instructions, tools and bounds under a name; `context` is how much a model is sent at once.
 
     `approval` is the policy for all its tools; where a tool has its own, the stricter of
     both holds. `notifiers` are told when a run waits for a person. `model` is the
     workflow's own model, used where the engine is given none. The values of the keys in
-    `redact`, whatever their case, are not told outside the store. With a `memory` it has
-    the tools remember, recall and forget, too.
+    `redact`, whatever their case, are not told outside the store. With a `memory` it has the
+    tools remember, recall and forget, too.
     """
 
     name: str
@@ -76,6 +102,7 @@ class Workflow:
     approval: Policy | None = None
     notifiers: Sequence[Notifier] = ()
     redact: Sequence[str] = ()
+    context: Context = field(default_factory=Context)
     memory: Memory | None = None
 
     def __post_init__(self) -> None:
@@ -92,6 +119,10 @@ class Workflow:
         names = [one.name for one in self.notifiers]
         if len(set(names)) < len(names):
             raise DefinitionError(f"workflow {self.name}: two notifiers have one name: {names}")
+        self._require_tools()
+        self._require_room()
+
+    def _require_tools(self) -> None:
         seen: set[str] = set()
         for tool in self.tools:
             if not isinstance(tool, Tool):
@@ -111,6 +142,16 @@ class Workflow:
         own = [one for one in self.tools if not any(one is built_in for built_in in MEMORY_TOOLS)]
         return (*own, *MEMORY_TOOLS)
 
+    def _require_room(self) -> None:
+        if not isinstance(self.context, Context):
+            raise DefinitionError(f"workflow {self.name}: context: {self.context!r} is no Context")
+        most = self.context.max_tokens
+        least = tokens_in((Message(role="system", content=self.instructions),))
+        least += tokens_of(self.tools)
+        if most is not None and least >= most:
+            words = f"max_tokens={most} is too small: instructions and tools take about {least}"
+            raise DefinitionError(f"workflow {self.name}: context: {words}")
+
     @cached_property
     def definition(self) -> str:
         """A digest (16 hex characters) of all that is declared here about what a run may do."""
@@ -122,6 +163,7 @@ class Workflow:
                 "approval": declared(tool.approval),
                 "hints": [tool.read_only, tool.destructive, tool.idempotent, tool.transactional],
                 "key_ttl": tool.key_ttl,
+                **declared_terms(tool),
             }
             for tool in self.tools
         ]
@@ -132,6 +174,7 @@ class Workflow:
             "approval": declared(self.approval),
             **self.limits.declared,
             **({"redact": list(self.redact)} if self.redact else {}),
+            **({"context": self.context.declared} if self.context.declared else {}),
             **({"memory": self.memory.declared} if self.memory else {}),
         }
         return digest(whole)[:16]
@@ -159,6 +202,10 @@ class Workflow:
         if not demands:
             return Demand(ask="never" if tool and tool.read_only else "always")
         return reduce(Demand.stricter, demands)
+
+    def attempts(self, tool: Tool) -> int:
+        """How many attempts at one call of the tool are made in all."""
+        return tool.max_attempts or self.limits.max_attempts
 
     @property
     def wants_starter(self) -> bool:

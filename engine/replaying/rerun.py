@@ -13,7 +13,17 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record, SumUp
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Recap,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
@@ -177,7 +187,9 @@ class _Walk:
         for call in run.calls:
             if call.id == call_id and is_open(run, call):
                 match judge(self._as_today(run), self._workflow, call, one.at):
-                    case ev.ToolStarted() | ev.ApprovalRequested() | ev.ToolFailed() as judged:
+                    case Reconcile() | Park():
+                        return None
+                    case judged:
                         return judged
         return None
 
@@ -218,9 +230,11 @@ def _events_of(effect: Effect) -> _Events:
 def _beginnings(effect: Effect) -> set[_Begun]:
     match effect:
         case CallModel(turn, attempt):
-            return {("model", turn, attempt)}
-        case SumUp():
-            return {("summary",)}
+            return {("model", turn, attempt), ("try", turn, attempt)}
+        case SumUp(turn=turn, attempt=attempt):
+            return {("summary", effect.start, effect.noted), ("try", turn, attempt)}
+        case Recap():
+            return {("recap",)}
         case Reconcile(starts):
             return {("look-up", start.call_id) for start in starts}
         case Notify(untold):
@@ -229,17 +243,21 @@ def _beginnings(effect: Effect) -> set[_Begun]:
             return set()
 
 
-def _beginning_of(run: Run, event: ev.Event) -> _Begun | None:
+def _beginning_of(  # noqa: PLR0911 # a case an event
+    run: Run, event: ev.Event
+) -> _Begun | None:
     """What must have been begun for it to come; None where its own start is recorded."""
     match event:
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return ("telling", event.approval_id, event.notifier)
-        case ev.RunSummarised():
-            return ("summary",)
         case ev.ReconcileFailed():
             return ("look-up", event.call_id)
         case ev.ModelFailed():
-            return ("model", run.turns + 1, event.attempt)
+            return ("try", run.turns + 1, event.attempt)
+        case ev.RunSummarised():
+            return ("recap",)
+        case ev.ContextCompacted():
+            return ("summary", event.start, event.noted)
         case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolFailed() | ev.ToolInterrupted():
             looked_up = getattr(event, "reconciled", False)
             lost = run.call(event.call_id).status != "started"

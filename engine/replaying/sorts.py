@@ -34,7 +34,7 @@ _PERSON = (
 _OF_A_MODEL = (None, "length", "content_filter")
 
 
-def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case a sort
+def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911, PLR0912 # a case a sort
     """The sort of an event that came upon `run`, which the fold has taken."""
     if isinstance(event, _DECIDED):
         return "decided"
@@ -43,9 +43,14 @@ def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case 
     match event:
         case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() | ev.ModelFailed():
             return "model"
+        case ev.ContextCompacted():
+            return "decided" if event.summary is None else "model"
         case ev.ToolFailed():  # of a call that had not begun it is a refusal
             return "tool" if run.call(event.call_id).status == "started" else "decided"
-        case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
+        case ev.ToolReturned():  # of a call that had not begun it is what the run itself knew
+            begun = run.call(event.call_id).status in ("started", "interrupted")
+            return "tool" if begun else "decided"
+        case ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
             return "tool"
         case ev.RunSummarised():
             return "model" if event.by_model else "decided"

@@ -10,6 +10,7 @@ from engine.core.effects import (
     Effect,
     Notify,
     Park,
+    Recap,
     Reconcile,
     Record,
     SumUp,
@@ -26,7 +27,7 @@ class Words(NamedTuple):
     would: str
 
 
-def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a case an event
+def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911, PLR0912 # a case an event
     """An event that the engine decides of itself, and that comes upon `run`."""
     match event:
         case ev.ToolStarted():
@@ -37,6 +38,9 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a cas
         case ev.ToolFailed():
             what, why = _call(run, event), event.error
             return Words(f"{what} was refused ({why})", f"refuse {what} ({why})")
+        case ev.ToolReturned() if run.call(event.call_id).status in ("requested", "granted"):
+            what = f"{_call(run, event)} from the run itself"
+            return Words(f"{what} was answered", f"answer {what}")
         case ev.ToolsSettled():
             return Words("the turn was closed", "close the turn")
         case ev.ApprovalsSettled():
@@ -55,24 +59,27 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a cas
         case ev.LimitReached():
             words = f"a last answer, as {event.limit} is reached"
             return Words(f"the model was asked for {words}", f"ask the model for {words}")
-        case ev.RunSummarised():
-            return Words("the run was summed up", "sum the run up")
         case ev.LoopNoticed():
             words = "the model that it repeats itself"
             return Words(f"it told {words}", f"tell {words}")
+        case ev.ContextCompacted():
+            words = "less of the transcript"
+            return Words(f"the model was sent {words}", f"send the model {words}")
         case other:
             return Words(_happened(run, other), f"record {other.kind}")
 
 
-def effect_words(run: Run, effect: Effect) -> str:
+def effect_words(run: Run, effect: Effect) -> str:  # noqa: PLR0911 # an effect a case
     """What would be done, as it follows "today's code would"."""
     match effect:
         case CallModel(turn, attempt):
             again = f" (try {attempt})" if attempt > 1 else ""
             return f"ask the model for turn {turn}{again}"
+        case SumUp():
+            return "have the model sum up what it is not sent any more"
         case CallTools(events) | Record(events):
             return words_of(run, events[0]).would
-        case SumUp():
+        case Recap():
             return "ask the model for a summary of the run"
         case Reconcile(starts):
             return f"look up what came of {_call(run, starts[0])}"

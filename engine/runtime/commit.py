@@ -41,6 +41,7 @@ async def commit_with(
 
 
 def _kept(draft: Draft, telemetry: Telemetry) -> None:
+    telemetry.feeds.put(draft.live.id, tuple(draft.staged))
     draft.staged.clear()
     draft.replaced, draft.memory = (), NOTHING
     draft.outcomes.clear()

@@ -2,32 +2,38 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
-from engine.core.request import request_of, summary_request_of
+from engine.core.effects import CallModel, CallTools, Notify, Park, Recap, Reconcile, Record, SumUp
+from engine.core.request import request_of
+from engine.core.sizes import next_input
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
+from engine.rates.turns import turn_at
 from engine.remembering import NOTHING, MemoryChange
+from engine.runtime.attempt import Attempt
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
+from engine.runtime.failing import failure
+from engine.runtime.given_up import unless_given_up
 from engine.runtime.knowing import announced, kept_of, notes_for
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model, summarise
+from engine.runtime.perform import call_model, recap, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
-from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
+from engine.runtime.tools import call_in_transaction, call_tool, reconcile
 
+_Asks = CallModel | SumUp | Recap
 _Act = Callable[[Draft, Tool, ev.ToolStarted, asyncio.Lock], Coroutine[None, None, None]]
 
 
@@ -71,19 +77,16 @@ class Driver:
         """Nothing; the store knows up to where the log has the run's lines."""
         await settle_log(draft, self.store, self.telemetry)
 
-    async def _perform(  # noqa: C901 # a case an effect
-        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | SumUp | Record
+    async def _perform(
+        self, draft: Draft, effect: _Asks | CallTools | Reconcile | Notify | Record
     ) -> None:
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
                 for event in events:
-                    kept = await kept_of(event, draft, self.workflow, self.store, self.clock)
-                    draft.remember(kept)
-            case SumUp():
-                await self._sum_up(draft)
-            case CallModel():
-                await self._call_model(draft)
+                    draft.remember(await self._kept(draft, event))
+            case CallModel() | SumUp() | Recap():
+                await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -103,24 +106,38 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft) -> None:
+    async def _call_model(self, draft: Draft, effect: _Asks) -> None:
         if not await self._still_ours(draft):
             return
-        request = request_of(draft.live, self.workflow)
-        asking = call_model(draft.live, request, self.model, self.clock, self.prices)
-        event = await until_stopped(self.stopping, asking)
+        event = await until_stopped(self.stopping, self._ask_in_turn(draft, effect))
         if event is not None:
-            draft.report(announced(event, draft.live, self.workflow), self.clock.now())
+            change = await self._kept(draft, event)
+            draft.report(announced(event, draft.live, self.workflow), self.clock.now(), change)
 
-    async def _sum_up(self, draft: Draft) -> None:
+    async def _kept(self, draft: Draft, event: ev.Event) -> MemoryChange:
+        return await kept_of(event, draft, self.workflow, self.store, self.clock)
+
+    async def _ask_in_turn(self, draft: Draft, effect: _Asks) -> ev.Event | None:
+        """What came of asking the model; None where something else is due when our turn comes."""
+        async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
+            due = await self._still_due(draft) if turn.waited else effect
+            by = (turn, self.clock, self.prices)
+            if isinstance(due, SumUp):
+                return await sum_up(draft.live, due, *by)
+            if isinstance(due, Recap):
+                return await recap(draft.live, due, *by)
+            if due is None:
+                return None
+            request = request_of(draft.live, self.workflow)
+            hear = self.telemetry.feeds.hearer(request, draft.live.seq)
+            return await call_model(draft.live, request, *by, hear=hear)
+
+    async def _still_due(self, draft: Draft) -> _Asks | None:
+        """What the model is to be asked, after some time has passed; None for nothing."""
         if not await self._still_ours(draft):
-            return
-        request = summary_request_of(draft.live, self.workflow)
-        asking = summarise(draft.live, request, self.model, self.clock, self.prices)
-        event = await until_stopped(self.stopping, asking)
-        if event is not None:
-            change = await kept_of(event, draft, self.workflow, self.store, self.clock)
-            draft.report(event, self.clock.now(), change)
+            return None
+        due = decide(draft.live, self.workflow, self.clock.now())
+        return due if isinstance(due, _Asks) else None
 
     async def _each(
         self,
@@ -150,16 +167,22 @@ class Driver:
                 outcome = await self._transact(draft, tool, intent)
         else:
             notes = notes_for(draft, intent, self.workflow, self.store, self.clock)
-            outcome = await call_tool(tool, intent, draft.live.id, self.clock.now, notes)
-            if notes is not None and isinstance(outcome, ev.ToolReturned):
-                change = notes.change
+            attempt = replace(self._attempt(draft, tool, intent), notes=notes)
+            calling = call_tool(attempt, self.clock.now)
+            outcome = await unless_given_up(self.store, self.clock, attempt, calling)
+            if attempt.notes is not None and isinstance(outcome, ev.ToolReturned):
+                change = attempt.notes.change
         if outcome is not None:
             await self._report(draft, outcome, door, change)
 
     async def _reconcile(
         self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
-        await self._report(draft, await reconcile(tool, start, draft.live.id, self.clock.now), door)
+        attempt = self._attempt(draft, tool, start)
+        await self._report(draft, await reconcile(attempt, self.clock.now), door)
+
+    def _attempt(self, draft: Draft, tool: Tool, intent: ev.ToolStarted) -> Attempt:
+        return Attempt(tool, intent, draft.live.id, self.workflow)
 
     async def _report(
         self, draft: Draft, outcome: ev.Event, door: asyncio.Lock, change: MemoryChange = NOTHING
@@ -177,11 +200,11 @@ class Driver:
         if not isinstance(self.store, Transactional):
             raise StoreError(f"tool {tool.name} needs a store with transactions")
 
-        before = draft.copy()
+        before, attempt = draft.copy(), self._attempt(draft, tool, intent)
 
         def work(transaction: Transaction) -> None:
             try:
-                outcome = call_in_transaction(tool, intent, draft.live.id, transaction)
+                outcome = call_in_transaction(attempt, transaction)
             except Exception as error:
                 raise _ToolRaisedError from error
             draft.report(outcome, self.clock.now())
@@ -190,7 +213,7 @@ class Driver:
             await commit_with(draft, self.store, self.telemetry, work)
         except _ToolRaisedError as raised:
             error = raised.__cause__ or raised
-            return failure(tool, intent, error, self.clock.now())
+            return failure(attempt, error, self.clock.now())
         except ConflictError:
             draft.outcomes.clear()  # what the tool wrote was rolled back
             await self._rebase(draft)

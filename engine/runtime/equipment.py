@@ -10,6 +10,7 @@ from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
 from engine.runtime.drive import Driver
 from engine.runtime.notebook import remembering
+from engine.runtime.processes import require_importable
 from engine.runtime.telemetry import Telemetry
 
 
@@ -44,6 +45,9 @@ class Equipment:
             raise DefinitionError(f"tool {transactional[0]} needs a store with transactions")
         if workflow.memory is not None:
             remembering(self.store)
+        for tool in workflow.tools:
+            if tool.isolation == "process":
+                require_importable(tool)
         return workflow
 
     def model_of(self, workflow: Workflow) -> ModelClient:

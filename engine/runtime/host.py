@@ -32,6 +32,7 @@ from engine.runtime.equipment import Equipment
 from engine.runtime.knowing import knowing
 from engine.runtime.lease import Leases
 from engine.runtime.load import load, load_unsealed, unknown
+from engine.runtime.watching import Updates
 
 
 class Host:
@@ -46,6 +47,7 @@ class Host:
         """
         self.equipment, self.store, self.clock = equipment, equipment.store, equipment.clock
         self.telemetry, self.keys = equipment.telemetry, keys
+        self.watched: set[Updates] = set()
         self._authority = authority
         self._leases = Leases(self.store, self.clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

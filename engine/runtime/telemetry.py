@@ -20,17 +20,18 @@ from engine.core.tokens import without_tokens
 from engine.errors import BadInputError, EngineError
 from engine.journal.lines import EVENT, REFUSED, SCHEMA, Line, fields_of
 from engine.ports import Logger
+from engine.runtime.feeds import Feeds
 from engine.runtime.logfile import LogFile
 
 _LOG = logging.getLogger("waystation")
 
 
 class Telemetry:
-    """Tells transitions to loggers, and owns the files it opened for them."""
+    """Tells transitions to loggers and to `feeds`, and owns the files it opened for them."""
 
     def __init__(self, targets: Iterable[str | Path | Logger], keys: AuditKeys = PLAIN) -> None:
         """Take paths (JSON Lines, appended to) and loggers; BadInputError for a bad path."""
-        self._keys = keys
+        self._keys, self.feeds = keys, Feeds()
         self._files: list[LogFile] = []
         self._told: dict[str, int] = {}
         self._failing = False

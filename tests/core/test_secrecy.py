@@ -34,14 +34,16 @@ STRUCTURE = frozenset(
         r"\w+",
         """
         accepted allowed_by approval_id approval_kind asked_at at at_seq attempt attempts audit
-        batch by by_model call_id customer definition digest doubtful edited_by ended_at epoch
-        erased expires_at expires_in four_eyes grants id idempotency_key is_error key kind limit
-        lost begun_at context_messages context_tokens cost last_cost last_words looped_at overflow
+        by_model sums_up
+        batch by call_id customer definition digest doubtful edited_by ended_at epoch erased
+        expires_at expires_in four_eyes grants id idempotency_key is_error key kind limit lost
+        before compacted cut noted overflowed start strategies tokens window
+        begun_at context_messages context_tokens cost last_cost last_words looped_at overflow
         raised raises seconds tool_calls
         model name notice_id notifier notify occasion on_expiry origin outcome quorum reconciled
         redact remind_at remind_every repeats request_id requested_at retry retry_at role roles
-        rule_id ruled run_id schema_digest secrets seen seq started_at started_by state status
-        sums_up terms to_review tool tools turns unread untold updated_at usage verdict workflow
+        rule_id ruled run_id schema_digest secrets seen seq shown started_at started_by state status
+        terms to_review tool tools turns unread untold updated_at usage verdict workflow
         """,
     )
 )

@@ -15,6 +15,8 @@ INSTRUCTIONS = "Help people at the market."
 class Market:
     """What its tools do next, and its model says next; by itself all goes well."""
 
+    name = "meter"  # of the model, for those who ask what it costs
+
     def __init__(self) -> None:
         self.faults = deque[Exception]()
         self.look_ups = deque[Any]()

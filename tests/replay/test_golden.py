@@ -21,6 +21,7 @@ from engine.stores.sqlite import MIGRATIONS, SqliteStore
 from tests.clock import Steered
 from tests.replay.bazaar import APPROVERS, Bell, bazaar
 from tests.replay.market import Market
+from tests.replay.meters import PRICES, meters
 from tests.replay.vault import vault
 from tests.replay.write_golden import SEED, write
 from tests.spec import look, pay
@@ -68,8 +69,9 @@ def golden_engine(*, die: Tool | None = None, log: Path | None = None) -> Engine
     clock.jump(366 * 86_400)  # later than anything that was kept
     market = Market()
     fair = bazaar(market, Bell("bell"), Bell("horn"))
-    workflows = [shop, doubt, offline, market.workflow(), fair, vault(market)]
-    return Engine(store=SQLITE, workflows=workflows, clock=clock, log=log, approvers=APPROVERS)
+    workflows = [shop, doubt, offline, market.workflow(), fair, vault(market), *meters(market)]
+    more: dict[str, Any] = {"clock": clock, "log": log, "approvers": APPROVERS, "prices": PRICES}
+    return Engine(store=SQLITE, workflows=workflows, **more)
 
 
 async def patiently(engine: Engine, work: Coroutine[Any, Any, _T]) -> _T:

@@ -28,6 +28,8 @@ from tests.replay.bazaar import APPROVERS, Bell, bazaar
 from tests.replay.bazaar_runs import BazaarRuns
 from tests.replay.kept_runs import KeptRuns
 from tests.replay.market import Market
+from tests.replay.measured_runs import MeasuredRuns
+from tests.replay.meters import PRICES, meters
 from tests.replay.vault import vault
 from tests.runtime.test_engine import calls
 
@@ -52,6 +54,7 @@ class Writer:
         self.folder, self.clock, self.market = folder, Ticking(), Market()
         self.bells = (Bell("bell"), Bell("horn", OSError("nobody there")))
         self.bazaar = BazaarRuns(self.market, self.pass_time)
+        self.measured = MeasuredRuns(self.market)
         self.kept = KeptRuns(self.market, self.clock.now, folder)
 
     def pass_time(self, how_long: timedelta) -> None:
@@ -64,8 +67,10 @@ class Writer:
                 self.market.workflow(changed=changed),
                 bazaar(self.market, *self.bells),
                 vault(self.market),
+                *meters(self.market),
             ],
             approvers=APPROVERS,
+            prices=PRICES,
             log=self.folder / "runs.jsonl",
             clock=self.clock,
         )
@@ -169,6 +174,8 @@ async def write(folder: Path) -> None:
         writer.kept.rebuilt,
         writer.kept.forked,
         writer.kept.forgotten,
+        writer.measured.asked,
+        writer.measured.ended,
     ):
         async with writer.engine() as engine:
             await part(engine)

@@ -21,7 +21,7 @@ from engine import (
     events,
     rerun,
 )
-from engine.core.request import SUM_UP
+from engine.core.request import RECAP
 from engine.prices import Price
 from engine.stores.memory import MemoryStore
 from tests.clock import Jumping
@@ -118,7 +118,7 @@ class Summing:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self.requests.append(request)
-        asked = str(request.messages[-1].content).endswith(SUM_UP)
+        asked = str(request.messages[-1].content).endswith(RECAP)
         said = self.summaries.pop(0) if asked else "ok"
         if isinstance(said, Exception):
             raise said

@@ -10,7 +10,7 @@ _ASKED, _ANSWERED = 400, 900  # characters
 _OWN = frozenset(one.name for one in MEMORY_TOOLS)
 
 
-def sum_up(run: Run) -> str:
+def recap_of(run: Run) -> str:
     """What was asked, which tools were called, and what was answered, in at most 2,000 characters.
 
     The first and the newest message stand for all that was asked.
