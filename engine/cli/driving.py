@@ -83,7 +83,7 @@ def resume(  # noqa: PLR0913 # what there is to say about it
         raise click.UsageError("name one RUN, or say --all")
     if raises and (accept_changes or all_runs):
         raise click.UsageError("--raise goes with one RUN, and without --accept-changes")
-    more = dict(map(_raise, raises))
+    more = dict(map(limit_raise, raises))
     if run_id is None:
         return work(settings, model, once=True, concurrency=1)
     wanted = run_id
@@ -98,7 +98,8 @@ def resume(  # noqa: PLR0913 # what there is to say about it
     return drive(settings, settings.changing, model, go_on, wanted)
 
 
-def _raise(said: str) -> tuple[str, Decimal]:
+def limit_raise(said: str) -> tuple[str, Decimal]:
+    """The limit of max_turns=+10, and by how much; BadInputError for anything else."""
     name, _, amount = said.partition("=+")
     try:
         return name, Decimal(amount)
@@ -178,7 +179,7 @@ def drive(
     client = choose_model(model)
     view = SilentView.choose(as_json=settings.json, offline=client is None)
     opened = partial(engine_for, client, view)
-    run = driven(opened, view, act, run_id, again=settings.hint(f"resume {run_id}"))
+    run = driven(opened, view, act, run_id, again=settings.hint("resume", run_id))
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.asks import LONG, described
-from engine.cli.driving import drive
+from engine.cli.driving import drive, limit_raise
 from engine.cli.filters import filters
 from engine.cli.options import Settings
 from engine.cli.reading import unmasked
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from engine.core.messages import Arguments
     from engine.core.run import PendingApproval, Run
 
+    Act = Callable[[Engine], Awaitable[Run]]
+    Go = Callable[[Act, str], None]
+
 _KEYS = {
     "tool_call": "[a]pprove  [e]dit  [d]eny  [w]rite the result  [s]kip  [q]uit",
     "question": "[w]rite the answer  [d]eny  [s]kip  [q]uit",
     "in_doubt": "[r]un again  [w]rite the result  [d]eny  [s]kip  [q]uit",
     "changed": "[w]rite the result  [d]eny  [s]kip  [q]uit",
+    "limit": "[m]ore  [d]eny  [s]kip  [q]uit",
 }
 
 
@@ -42,12 +46,16 @@ def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int
     if not waiting:
         click.echo("Nothing waits for approval.")
     failed = False
+
+    def go(act: "Act", run_id: str) -> None:
+        drive(settings, settings.changing, model, act, run_id)
+
     for place, asked in enumerate(waiting, 1):
         click.echo(f"\n{place} of {len(waiting)}")
         for line in described(asked):
             click.echo(line)
         try:
-            if not _decide(settings, asked, by, model):
+            if not decided(settings, asked, by, go):
                 break
         except EngineError as error:
             failed = True
@@ -55,27 +63,34 @@ def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int
     return int(failed)
 
 
-def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | None) -> bool:
-    """Whether to go on to the next one, after a key was pressed for this one."""
+def decided(settings: Settings, asked: "PendingApproval", by: str, go: "Go") -> bool:
+    """Whether to go on to the next one, after a key was pressed for this one.
+
+    `go` does with the run what was decided. Raises as that does; what does not fit is asked again.
+    """
     said = None
     while said is None:
         key = _key(_KEYS[asked.kind])
         if key in {"s", "q"}:
             return key == "s"
         said = _verdict(key, asked, settings)
-    verb, more = said
-    about = {"approval_id": asked.approval_id, "digest": asked.digest, "by": by, **more}
+    try:
+        go(_act(asked, by, *said), asked.run_id)
+    except BadInputError as error:
+        click.echo(f"waystation: {visible(str(error))}", err=True)
+        return decided(settings, asked, by, go)
+    return True
+
+
+def _act(asked: "PendingApproval", by: str, verb: str, more: dict[str, Any]) -> "Act":
+    about = {"approval_id": asked.approval_id, "digest": asked.digest}
+    told = {"by": by, **more} if verb == "raise_limits" else {**about, "by": by, **more}
 
     def act(engine: "Engine") -> "Awaitable[Run]":
         verdict: Callable[..., Awaitable[Run]] = getattr(engine, verb)
-        return verdict(asked.run_id, **about)
+        return verdict(asked.run_id, **told)
 
-    try:
-        drive(settings, settings.changing, model, act, asked.run_id)
-    except BadInputError as error:
-        click.echo(f"waystation: {visible(str(error))}", err=True)
-        return _decide(settings, asked, by, model)
-    return True
+    return act
 
 
 def _key(choices: str) -> str:
@@ -112,6 +127,9 @@ def _verdict(
         case "d":
             reason = click.prompt("  why (the model reads it)", default="", show_default=False)
             return "deny", {"reason": reason or None}
+        case "m":
+            more = click.prompt(f"  how much more of {visible(asked.tool)}")
+            return "raise_limits", {"raises": dict([limit_raise(f"{asked.tool}=+{more}")])}
         case _:
             asks = asked.kind == "question"
             what = "the answer" if asks else "the result, as the model reads it"
