@@ -65,6 +65,8 @@ def chat(  # noqa: PLR0913 # what there is to say about it
         return _talk(talk, message, begun=run_id is not None)
     except (KeyboardInterrupt, click.Abort):
         raise Interrupted(f"interrupted; {talk.kept}") from None
+    except UnicodeDecodeError:
+        raise BadInputError(f"what was written is no text; {talk.kept}") from None
 
 
 def _talk(talk: "Talk", message: str | None, *, begun: bool) -> int:
@@ -88,7 +90,7 @@ def _talk(talk: "Talk", message: str | None, *, begun: bool) -> int:
 
 
 def _line() -> str | None:
-    """What the person writes next; None at the end."""
+    """What the person writes next, None at the end; UnicodeDecodeError for what is no text."""
     if sys.stdin is None:
         return None
     try:
@@ -101,8 +103,6 @@ def _line() -> str | None:
     except EOFError:
         click.echo()
         return None
-    except UnicodeDecodeError:
-        raise click.UsageError("what was written is no text") from None
 
 
 @dataclass(slots=True)
