@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.core.approvers import Approvers
     from engine.core.commands import Answer, Approve, Deny
     from engine.core.context import ToolContext
+    from engine.core.context_policy import Context, drop_old_results, keep_last, summarise
     from engine.core.demand import Escalation
     from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ArchivedRunError,
         BadInputError,
         ConflictError,
+        ContextOverflowError,
         CorruptRunError,
         DefinitionError,
         EngineError,
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     from engine.notifiers.webhook import WebhookNotifier
     from engine.ports import Entry
     from engine.prices import Price
+    from engine.rates.limit import RateLimit
+    from engine.rates.turns import RateLimited
     from engine.replaying.compare import Comparison, compare
     from engine.replaying.divergence import Divergence
     from engine.replaying.live import rerun_live
@@ -104,6 +108,8 @@ __all__ = [
     "CommandNotifier",
     "Comparison",
     "ConflictError",
+    "Context",
+    "ContextOverflowError",
     "CorruptRunError",
     "DefinitionError",
     "Deny",
@@ -136,6 +142,8 @@ __all__ = [
     "PendingApproval",
     "PermanentModelError",
     "Price",
+    "RateLimit",
+    "RateLimited",
     "Rebuilt",
     "RefusedError",
     "Rule",
@@ -165,8 +173,10 @@ __all__ = [
     "Workflow",
     "ask_person",
     "compare",
+    "drop_old_results",
     "evaluate",
     "events",
+    "keep_last",
     "legal_triggers",
     "logged_runs",
     "next_state",
@@ -175,6 +185,7 @@ __all__ = [
     "replay",
     "rerun",
     "rerun_live",
+    "summarise",
     "tool",
 ]
 
@@ -186,6 +197,7 @@ _HOMES = {
     "engine.core.approvers": "Approvers",
     "engine.core.commands": "Answer Approve Deny",
     "engine.core.context": "ToolContext",
+    "engine.core.context_policy": "Context drop_old_results keep_last summarise",
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.limits": "Limits",
@@ -200,10 +212,10 @@ _HOMES = {
     "engine.core.updates": "ApprovalAsked Moved TextDelta ToolBegan ToolEnded Update",
     "engine.core.workflow": "ModelClient ModelReply ModelRequest StreamingModel Workflow",
     "engine.errors": (
-        "ArchivedRunError BadInputError ConflictError CorruptRunError DefinitionError EngineError"
-        " IllegalTransitionError NotAllowedError NotExecuted NotifyError PermanentModelError"
-        " RefusedError RunBusy RunTooNewError StoreError TransientModelError UnknownRunError"
-        " UnreadableRunError UnverifiedRunError"
+        "ArchivedRunError BadInputError ConflictError ContextOverflowError CorruptRunError"
+        " DefinitionError EngineError IllegalTransitionError NotAllowedError NotExecuted"
+        " NotifyError PermanentModelError RefusedError RunBusy RunTooNewError StoreError"
+        " TransientModelError UnknownRunError UnreadableRunError UnverifiedRunError"
     ),
     "engine.evals.cases": "Case CaseVerdict Expect ExpectedAnswer ExpectedCall",
     "engine.evals.evaluate": "evaluate",
@@ -222,6 +234,8 @@ _HOMES = {
     "engine.runtime.verify": "Anchor Examined",
     "engine.runtime.watching": "Updates",
     "engine.ports": "Entry",
+    "engine.rates.limit": "RateLimit",
+    "engine.rates.turns": "RateLimited",
     "engine.replaying.compare": "Comparison compare",
     "engine.replaying.divergence": "Divergence",
     "engine.replaying.live": "rerun_live",

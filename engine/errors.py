@@ -120,3 +120,7 @@ class TransientModelError(ModelError):
 
 class PermanentModelError(ModelError):
     """The model refuses this request; asking again would change nothing."""
+
+
+class ContextOverflowError(PermanentModelError):
+    """The request is longer than what the model can read; a shorter one may be answered."""

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Awaitable
 
 from engine.api.looking import Wanted, journals_in, page_of, pending_in
 from engine.codec.checkpoints import decode_checkpoint
+from engine.core.effects import Park
 from engine.core.events import Recorded
 from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.secrecy import Secrecy
 from engine.core.states import State
 from engine.errors import UnreadableRunError
+from engine.replaying.upcoming import Foreseen, Upcoming, upcoming, upcoming_alone
 from engine.runtime.host import Host
 from engine.runtime.load import load, load_unsealed, unknown
 from engine.runtime.watching import Updates
@@ -32,6 +34,14 @@ class Masked:
         """See Engine."""
         draft = await self._host.load(run_id)
         return draft.secrecy.told(draft.live)
+
+    async def upcoming(self, run_id: str) -> Foreseen:
+        """What comes next of the run, and what the model is sent then; nothing of it is done."""
+        draft = await self._host.load(run_id)
+        workflow = self._host.equipment.workflows.get(draft.live.workflow)
+        now = self._host.clock.now()
+        following = upcoming(draft.live, workflow, now) if workflow else upcoming_alone(draft.live)
+        return (following or Upcoming(Park(), (), draft.live)).told(draft.secrecy)
 
     async def journal(self, run_id: str) -> tuple[Recorded, ...]:
         """See Engine."""
@@ -109,6 +119,8 @@ class Telling(ABC):
     @property
     def masked(self) -> Masked:
         """`run`, `runs`, `journal`, `pending`, `watch` and `audit` again, without secrets.
+
+        And `upcoming`: what comes next of a run, and what the model is sent then.
 
         For whatever leaves the program: what they give is for reading, not to go on with.
         """

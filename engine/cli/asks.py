@@ -43,13 +43,15 @@ def described(asked: PendingApproval) -> Iterator[str]:
     if asked.original is not None:
         yield f"  changed by {visible(asked.edited_by or '')}; the model asked for:"
         yield from in_full(asked.original)
+    call = f" call {visible(asked.call_id)}," if asked.call_id else ""
     yield (
-        f"  run {visible(asked.run_id)}, call {visible(asked.call_id)},"
+        f"  run {visible(asked.run_id)},{call}"
         f" digest {visible(asked.digest[:_DIGEST_SHOWN])},"
         f" asked {asked.requested_at:{_TIME}} UTC"
     )
     if asked.words:
-        yield f"  the model says: {short(asked.words, 300)}"
+        who = "found so far" if asked.kind == "limit" else "the model says"
+        yield f"  {who}: {short(asked.words, 300)}"
     yield from _form(asked)
     yield from _terms(asked)
     if asked.unread:

@@ -83,7 +83,7 @@ def resume(  # noqa: PLR0913 # what there is to say about it
         raise click.UsageError("name one RUN, or say --all")
     if raises and (accept_changes or all_runs):
         raise click.UsageError("--raise goes with one RUN, and without --accept-changes")
-    more = dict(map(limit_raise, raises))
+    more = dict(map(_raise, raises))
     if run_id is None:
         return work(settings, model, once=True, concurrency=1)
     wanted = run_id
@@ -98,8 +98,7 @@ def resume(  # noqa: PLR0913 # what there is to say about it
     return drive(settings, settings.changing, model, go_on, wanted)
 
 
-def limit_raise(said: str) -> tuple[str, Decimal]:
-    """The limit of max_turns=+10, and by how much; BadInputError for anything else."""
+def _raise(said: str) -> tuple[str, Decimal]:
     name, _, amount = said.partition("=+")
     try:
         return name, Decimal(amount)

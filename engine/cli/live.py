@@ -179,13 +179,18 @@ def _detail(data: dict[str, object]) -> str:
         return ", ".join(call["function"]["name"] for call in calls) or str(message.get("content"))
     if isinstance(message, str):
         return message
+    if isinstance(raised := data.get("raised"), dict):
+        more = ", ".join(f"{name} +{amount}" for name, amount in raised.items())
+        return f"{more}  {data.get('by')}"
+    if isinstance(used := data.get("strategies"), list):
+        return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"
     if "approval_id" in data and "tool" not in data:
-        return f"{data.get('call_id')}  {_first(data)}"
+        return f"{data.get('call_id')}  {_first(data)}".strip()
     return _first(data)
 
 
 def _first(data: dict[str, object]) -> str:
-    for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome"):
+    for key in ("error", "reason", "content", "tool", "notifier", "by", "outcome", "words"):
         if data.get(key):
             return str(data[key])
     return ""

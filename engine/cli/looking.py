@@ -60,9 +60,19 @@ async def _told(engine: "Engine", run_ids: "Sequence[str]") -> "dict[str, dict[s
 
 @command("show")
 @run_argument
-def show(settings: Settings, run_id: str) -> None:
+@click.option("--context", is_flag=True, help="Exactly what the model is sent next, instead.")
+def show(settings: Settings, run_id: str, *, context: bool) -> None:
     """Show RUN: who said what, who allowed what, what came of it, and where it is."""
-    from engine.cli.records import print_records
+    if context:
+        from engine.cli.sent import print_sent
+
+        print_sent(run_id, settings)
+    else:
+        _show(settings, run_id)
+
+
+def _show(settings: Settings, run_id: str) -> None:
+    from engine.cli.records import print_raises, print_records
     from engine.cli.render import print_run, print_transcript
     from engine.core.evolve import fold
     from engine.core.record import record_of
@@ -72,6 +82,7 @@ def show(settings: Settings, run_id: str) -> None:
         if not settings.json:
             print_transcript(run)
             print_records(record_of(journal))
+            print_raises(journal)
         print_run(run, settings)
     if settings.audit_key is not None:
         ask(settings, lambda engine: engine.run(run_id))  # whether it is under the key

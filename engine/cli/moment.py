@@ -13,11 +13,11 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.text import block, visible
 from engine.core.conditions import in_words
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
 from engine.core.messages import Message
 from engine.core.run import Run, pending_of
 from engine.core.states import State
-from engine.replaying.upcoming import Upcoming, upcoming, upcoming_alone
+from engine.replaying.upcoming import Foreseen, upcoming, upcoming_alone
 
 if TYPE_CHECKING:
     from engine.core.workflow import Workflow
@@ -30,16 +30,14 @@ def print_moment(one: "Told", workflow: "Workflow | None", settings: Settings) -
     """Print the run as it was then, and what would come next, as was decided then."""
     run, at = one.step.run, one.step.recorded.at
     following = upcoming(run, workflow, at) if workflow else upcoming_alone(run)
-    if following is not None:
-        records = tuple(map(one.secrecy.told, following.records))
-        following = following._replace(run=_told(following.run, one), records=records)
+    foreseen = following and following.told(one.secrecy)
     if settings.json:
         cost = None if one.cost is None else f"{one.cost:f}"
         print_json(
             {
                 "run": _told(run, one).model_dump(mode="json"),
                 "cost": cost,
-                "next": following and _as_json(following, workflow),
+                "next": foreseen and as_json(foreseen, workflow),
             }
         )
         return
@@ -47,7 +45,7 @@ def print_moment(one: "Told", workflow: "Workflow | None", settings: Settings) -
         click.echo(line)
     for line in (*_calls(_told(run, one)), *_waiting(_told(run, one))):
         click.echo(line)
-    for line in _next(_told(run, one), following, workflow):
+    for line in _next(_told(run, one), foreseen, workflow):
         click.echo(line)
 
 
@@ -104,7 +102,7 @@ def _waiting(run: Run) -> Iterator[str]:
         yield f"\nThe customer wrote meanwhile: {block(message.content or '')}"
 
 
-def _next(run: Run, following: Upcoming | None, workflow: "Workflow | None") -> Iterator[str]:
+def _next(run: Run, following: Foreseen | None, workflow: "Workflow | None") -> Iterator[str]:
     yield ""
     if workflow is None:
         yield "Next, as far as the run alone tells (its workflow is not in this app, see --app):"
@@ -118,17 +116,29 @@ def _next(run: Run, following: Upcoming | None, workflow: "Workflow | None") -> 
         words = " ".join(visible(str(one)) for one in about if one)
         yield f"  {event.kind} would be recorded{f': {words}' if words else ''}"
     yield from _would(following.effect, following.run)
-    if isinstance(following.effect, CallModel):
-        for message in following.run.messages:
-            yield from _message(message)
-        if workflow is not None:
-            yield f"  tools: {', '.join(one.name for one in workflow.tools) or 'none'}"
+    if isinstance(following.effect, CallModel | SumUp):
+        yield from sent_lines(following, workflow)
     elif run.state is State.Done and isinstance(following.effect, Park):
-        yield "  A message would wake the run; the model would then be sent the whole of it."
+        yield "  A message would wake the run; the model would then be sent it, too."
+
+
+def sent_lines(following: Foreseen, workflow: "Workflow | None") -> Iterator[str]:
+    """The messages that the model is sent, and the tools that it is told of."""
+    for message in following.sent:
+        yield from _message(message)
+    if workflow is not None:
+        yield f"  tools: {', '.join(_tools(following, workflow)) or 'none'}"
+
+
+def _tools(following: Foreseen, workflow: "Workflow") -> list[str]:
+    none = following.run.last_words or isinstance(following.effect, SumUp)
+    return [] if none else [one.name for one in workflow.tools]
 
 
 def _would(effect: Effect, run: Run) -> Iterator[str]:
     match effect:
+        case SumUp():
+            yield "  The model is asked to sum up what it is not sent any more:"
         case CallModel(turn, attempt):
             yield f"  The model is asked for turn {turn}, attempt {attempt}, with these messages:"
         case CallTools(intents):
@@ -167,7 +177,13 @@ def _message(message: Message) -> Iterator[str]:
         yield f"    {message.role} asks for {name}: {visible(call.function.arguments)}"
 
 
-def _as_json(following: Upcoming, workflow: "Workflow | None") -> dict[str, object]:
+def sent_as_json(following: Foreseen, workflow: "Workflow | None") -> dict[str, object]:
+    """The messages that the model is sent, and the names of the tools that it is told of."""
+    messages = [one.model_dump(mode="json", exclude_defaults=True) for one in following.sent]
+    return {"messages": messages, "tools": _tools(following, workflow) if workflow else None}
+
+
+def as_json(following: Foreseen, workflow: "Workflow | None") -> dict[str, object]:
     """The effect by its name, and the model's messages where it is asked."""
     effect = following.effect
     plain: dict[str, object] = {
@@ -176,12 +192,9 @@ def _as_json(following: Upcoming, workflow: "Workflow | None") -> dict[str, obje
         "state": following.run.state,
     }
     match effect:
-        case CallModel(turn, attempt):
-            messages = [
-                one.model_dump(mode="json", exclude_defaults=True) for one in following.run.messages
-            ]
-            tools = [one.name for one in workflow.tools] if workflow else None
-            plain |= {"turn": turn, "attempt": attempt, "messages": messages, "tools": tools}
+        case CallModel() | SumUp():
+            plain |= {"turn": effect.turn, "attempt": effect.attempt}
+            plain |= sent_as_json(following, workflow)
         case CallTools(starts) | Reconcile(starts):
             plain["calls"] = [one.call_id for one in starts]
         case Park(until):

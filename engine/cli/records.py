@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.asks import value_in_full
 from engine.cli.text import short, strange, visible
 from engine.core.record import CallRecord
+
+if TYPE_CHECKING:
+    from engine.core.events import Recorded
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -18,6 +22,17 @@ def print_records(records: Sequence[CallRecord]) -> None:
         if record.asked_at or record.allowed_by or record.to_review:
             for line in _lines(record):
                 click.echo(line)
+
+
+def print_raises(journal: "Sequence[Recorded]") -> None:
+    """Print who added to which limit."""
+    for one in journal:
+        event = one.event
+        if event.kind == "limits_raised":
+            more = ", ".join(f"{name} by {amount}" for name, amount in event.raised.items())
+            beware = f" (beware: {found})" if (found := strange(event.by)) else ""
+            note = f" (note: {visible(event.note)})" if event.note else ""
+            click.echo(f"\n{visible(event.by)}{beware} raised {more} {_when(one.at)}{note}")
 
 
 def _lines(record: CallRecord) -> Iterator[str]:

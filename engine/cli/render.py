@@ -11,6 +11,7 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.text import block, short, visible
 from engine.core.conditions import in_words
+from engine.core.limits import RAISABLE
 from engine.core.run import Run, pending_of
 from engine.core.secrecy import Secrecy
 from engine.core.states import State
@@ -37,6 +38,8 @@ def print_run(run: Run, settings: Settings) -> None:
         click.echo(f"Answer: {block(run.answer)}")
     if run.reason:
         click.echo(f"Reason: {block(run.reason)}")
+    if run.limit and not run.approvals:
+        click.echo(f"Limit: {visible(run.limit)}{_way_on(run, settings)}")
     if run.found:
         click.echo(f"Found so far: {block(run.found)}")
     _print_waiting(run, settings)
@@ -44,6 +47,15 @@ def print_run(run: Run, settings: Settings) -> None:
         if call.status in ("started", "interrupted"):
             named = f"{visible(call.id)} ({visible(call.tool)})"
             click.echo(f"IN DOUBT: {named} was started, without a result.")
+
+
+def _way_on(run: Run, settings: Settings) -> str:
+    """How a run that was aborted at a limit is revived, where it can be."""
+    if run.state is not State.Aborted or run.limit not in RAISABLE or run.erased:
+        return ""
+    return (
+        f"; to raise it and go on: {settings.hint('resume', run.id, '--raise', f'{run.limit}=+N')}"
+    )
 
 
 def _print_waiting(run: Run, settings: Settings) -> None:

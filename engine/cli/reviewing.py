@@ -1,12 +1,13 @@
 """The subcommand that walks through what waits, one approval after the other."""
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.asks import LONG, described
-from engine.cli.driving import drive, limit_raise
+from engine.cli.driving import drive
 from engine.cli.filters import filters
 from engine.cli.options import Settings
 from engine.cli.reading import unmasked
@@ -31,7 +32,7 @@ _KEYS = {
     "question": "[w]rite the answer  [d]eny  [s]kip  [q]uit",
     "in_doubt": "[r]un again  [w]rite the result  [d]eny  [s]kip  [q]uit",
     "changed": "[w]rite the result  [d]eny  [s]kip  [q]uit",
-    "limit": "[m]ore  [d]eny  [s]kip  [q]uit",
+    "limit": "[r]aise it  [d]eny, which stops the run  [s]kip  [q]uit",
 }
 
 
@@ -117,6 +118,9 @@ def _verdict(
 ) -> tuple[str, dict[str, Any]] | None:
     """The method of the engine and what it is told; None where the person thought better of it."""
     match key:
+        case "r" if asked.kind == "limit":
+            more = click.prompt(f"  by how much is {asked.tool} raised", value_proc=_amount)
+            return "raise_limits", {"raises": {asked.tool: more}}
         case "a":
             return ("approve", {}) if _has_read(asked) else None
         case "r":
@@ -125,15 +129,21 @@ def _verdict(
             arguments = _edited(asked, settings)
             return None if arguments is None else ("approve", {"arguments": arguments})
         case "d":
-            reason = click.prompt("  why (the model reads it)", default="", show_default=False)
+            reads = "" if asked.kind == "limit" else " (the model reads it)"
+            reason = click.prompt(f"  why{reads}", default="", show_default=False)
             return "deny", {"reason": reason or None}
-        case "m":
-            more = click.prompt(f"  how much more of {visible(asked.tool)}")
-            return "raise_limits", {"raises": dict([limit_raise(f"{asked.tool}=+{more}")])}
         case _:
             asks = asked.kind == "question"
             what = "the answer" if asks else "the result, as the model reads it"
             return "answer", {"result": click.prompt(f"  {what}")}
+
+
+def _amount(said: str) -> Decimal:
+    """The number that a person wrote; asked for again where it is none."""
+    try:
+        return Decimal(said)
+    except InvalidOperation:
+        raise click.BadParameter(f"{said!r} is no number") from None
 
 
 def _has_read(asked: "PendingApproval") -> bool:

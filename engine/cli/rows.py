@@ -70,5 +70,10 @@ def _name(run_id: object) -> str:
 def _gist(run: Mapping[str, object]) -> str:
     """The answer, the reason for having none, or what is asked."""
     approvals = run["approvals"]
-    asked = [str(one["tool"]) for one in approvals] if isinstance(approvals, list) else []
+    asked = map(_asked, approvals) if isinstance(approvals, list) else ()
     return str(run["answer"] or run["reason"] or ", ".join(asked))
+
+
+def _asked(approval: Mapping[str, object]) -> str:
+    limit = "limit " if approval.get("kind") == "limit" else ""
+    return f"{limit}{approval['tool']}"

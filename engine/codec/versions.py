@@ -21,10 +21,12 @@ _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "run_started": {"definition": 2, "tools": 2, "by": 3, "customer": 4, "secrets": 4, "redact": 4},
     "workflow_changed": {"secrets": 2, "redact": 2},
-    "tools_requested": {"seen": 2, "cost": 3, "seconds": 3},
-    "model_answered": {"cost": 2, "seconds": 2},
-    "answer_superseded": {"cost": 2, "seconds": 2},
-    "model_failed": {"usage": 2, "model": 2, "cost": 2, "seconds": 2, "overflow": 2},
+    "tools_requested": {"seen": 2, "cost": 3, "seconds": 3, "window": 3},
+    "model_answered": {"cost": 2, "seconds": 2, "window": 2},
+    "answer_superseded": {"cost": 2, "seconds": 2, "window": 2},
+    "model_failed": dict.fromkeys(
+        ("usage", "model", "cost", "seconds", "window", "overflow", "cut", "found"), 2
+    ),
     "tool_started": {"audit": 2},
     "approval_requested": {
         "demand": 2,

@@ -7,9 +7,11 @@ import orjson
 
 from engine.core import events as ev
 from engine.core.demand import Demand
+from engine.core.found import found_so_far
 from engine.core.messages import Arguments
 from engine.core.moves import Changes, close, move, settle
 from engine.core.run import Approval, Call, Run, Untold, Verdict
+from engine.core.states import ApprovalKind
 
 Said = ev.ApprovalGranted | ev.ApprovalDenied | ev.ApprovalAnswered | ev.ApprovalExpired
 
@@ -54,7 +56,7 @@ def _ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
         digest=event.digest,
         reason=event.reason,
         requested_at=at,
-        words=(run.messages[-1].content or "")[:_WORDS] or None,
+        words=_words(run, event.approval_kind)[:_WORDS] or None,
         demand=event.demand,
         expires_at=event.expires_at,
         remind_at=event.remind_at,
@@ -69,6 +71,12 @@ def _ask(run: Run, event: ev.ApprovalRequested, at: datetime) -> Changes:
     doubtful = call.doubtful or call.in_doubt
     waiting = move(run, call.id, "waiting", approval_id=None, digest=None, doubtful=doubtful)
     return waiting | opened
+
+
+def _words(run: Run, kind: ApprovalKind) -> str:
+    """What the model said before the call; at a limit, what was found so far."""
+    said = found_so_far(run) if kind == "limit" else run.messages[-1].content
+    return said or ""
 
 
 def _grant(run: Run, event: ev.ApprovalGranted, at: datetime) -> Changes:

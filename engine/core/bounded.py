@@ -6,16 +6,19 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.messages import Message
 from engine.core.moves import Changes
-from engine.core.run import Run
+from engine.core.run import Compaction, Overflow, Run
+from engine.core.sent import NOTE
+from engine.core.spent import Spent
 
-NOTE = "Note from the system, not from the customer: "
+_OF_A_LIMIT = ("limit", "reason", "found", "last_words", "failure", "retry_at", "overflowed")
 
 
 def at_a_limit(run: Run, event: ev.LimitEvent) -> Changes:
     """The run after an event about one of its bounds."""
     match event:
         case ev.LimitReached():
-            return {"limit": event.limit, "last_words": "due", **_noted(run, event.words)}
+            due: Changes = {"limit": event.limit, "last_words": "due", "overflowed": None}
+            return due | _noted(run, event.words)
         case ev.LoopNoticed():
             noted = _noted(run, event.words)
             return {"looped_at": len(run.messages) + 1, **noted}
@@ -27,8 +30,39 @@ def at_a_limit(run: Run, event: ev.LimitEvent) -> Changes:
 
 def failed(run: Run, event: ev.ModelFailed) -> Changes:
     """The run after a try at the model that came to nothing."""
-    waits = {"failures": event.attempt, "failure": event.error, "retry_at": event.retry_at}
-    return {**waits, **_spent(run, event)} if event.usage.total_tokens else waits
+    failed: Changes = {
+        "failures": event.attempt,
+        "failure": event.error,
+        "retry_at": event.retry_at,
+    }
+    if event.overflow:
+        before = run.overflowed
+        failed["overflowed"] = Overflow(
+            times=before.times + 1 if before else 1,
+            attempt=event.attempt,
+            cut=event.cut,
+            compacted=before is not None and before.compacted,
+        )
+        failed["found"] = event.found or run.found
+    return failed | _spent(run, event) if event.usage.total_tokens or event.cut else failed
+
+
+def compacted(run: Run, event: ev.ContextCompacted, seq: int) -> Changes:
+    """The run of whose transcript the model is sent less."""
+    had = run.compacted.summary_at if run.compacted else None
+    summary_at = had if event.summary is None else seq
+    changes: Changes = {
+        "compacted": Compaction(start=event.start, noted=event.noted, summary_at=summary_at),
+        "context_tokens": event.tokens,
+        "context_messages": event.seen,
+    }
+    overflowed = run.overflowed
+    if event.summary is not None:  # the model has replied
+        begun_anew = {"failures": 0, "failure": None, "retry_at": None}
+        changes |= {"summary": event.summary, **_spent(run, event), **begun_anew}
+        overflowed = overflowed and overflowed.model_copy(update={"attempt": 0})
+    sent_less = overflowed and overflowed.model_copy(update={"compacted": True})
+    return {**changes, "overflowed": sent_less}
 
 
 def after_reply(
@@ -43,12 +77,13 @@ def after_reply(
         "last_words": "given" if run.last_words else None,
         "context_tokens": tokens,
         "context_messages": seen + 1 if tokens else 0,
+        "window": event.window,
+        "overflowed": None,
+        "found": None,
     }
 
 
-def _spent(
-    run: Run, event: ev.ModelFailed | ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
-) -> Changes:
+def _spent(run: Run, event: Spent) -> Changes:
     known = None if event.cost is None or run.cost is None else run.cost + event.cost
     return {
         "usage": run.usage + event.usage,
@@ -63,7 +98,7 @@ def _raised(run: Run, event: ev.LimitsRaised) -> Changes:
     raised = dict(run.raised)
     for name, amount in event.raised.items():
         raised[name] = raised.get(name, Decimal()) + amount
-    gone = dict.fromkeys(("limit", "reason", "found", "last_words", "failure", "retry_at"))
+    gone = dict.fromkeys(_OF_A_LIMIT)
     return {**gone, "raised": raised, "approvals": (), "failures": 0}
 
 

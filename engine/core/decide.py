@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.compacting import compaction
 from engine.core.deadlines import overdue
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
 from engine.core.judge import judge
 from engine.core.ready import is_open, ready_at
 from engine.core.run import Run
@@ -42,7 +43,15 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
         return Record((stop,))
     if run.retry_at and run.updated_at <= now < run.retry_at:  # else the clock was set back
         return Park(until=run.retry_at)
-    return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
+    match compaction(run, workflow):
+        case ev.ContextCompacted() as compacted:
+            return Record((compacted,))
+        case SumUp() as summary:
+            return summary
+        case None:
+            return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
+        case other:
+            assert_never(other)
 
 
 def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:

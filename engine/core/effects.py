@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.core.context_policy import StrategyName
 from engine.core.events import Event, ToolStarted
 
 
@@ -12,6 +13,30 @@ class CallModel:
 
     turn: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Ask the model to sum up what it is not to be sent any more; see ContextCompacted.
+
+    `tokens` are those of what it is sent then, without the summary; that may be of
+    `longest` characters. What is to be summed up must fit into `room` tokens.
+    """
+
+    turn: int
+    attempt: int
+    strategies: tuple[StrategyName, ...]
+    start: int
+    noted: int
+    seen: int
+    before: int
+    tokens: int
+    room: int
+
+    @property
+    def longest(self) -> int:
+        """How many characters the summary may have."""
+        return max(400, min(6_000, self.room // 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +74,4 @@ class Park:
     until: datetime | None = None
 
 
-Effect = CallModel | CallTools | Reconcile | Notify | Record | Park
+Effect = CallModel | SumUp | CallTools | Reconcile | Notify | Record | Park

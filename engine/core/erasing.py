@@ -93,7 +93,7 @@ def _all(rule: Callable[[object, About], object], names: str) -> Mapping[str, "_
 
 _Rule = Callable[[object, About], object]
 _RULES: Mapping[str, _Rule] = {
-    **_all(_words, "instructions customer error content reason note found words"),
+    **_all(_words, "instructions customer error content reason note found words summary"),
     **_all(_name, "by"),
     **_all(_arguments, "arguments"),
     **_all(_conditions, "when"),
@@ -104,4 +104,5 @@ _RULES: Mapping[str, _Rule] = {
     **_all(_kept, "call_id approval_id rule_id approval_kind digest schema_digest terms demand"),
     **_all(_kept, "attempt retry_at idempotency_key epoch repeats audit reconciled limit outcome"),
     **_all(_kept, "expires_at remind_at usage model request_id seen raised cost seconds overflow"),
+    **_all(_kept, "cut window strategies start noted before tokens"),
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +19,7 @@ from engine.core.approval_events import (
     StickyRuleAdded,
     StickyRuleRevoked,
 )
+from engine.core.context_events import ContextCompacted
 from engine.core.journal_events import (
     ArgumentsLost,
     ChainSealed,
@@ -28,8 +28,9 @@ from engine.core.journal_events import (
     RunForked,
 )
 from engine.core.limit_events import LimitEvent, LimitReached, LimitsRaised, LoopNoticed
-from engine.core.messages import Arguments, Message, Usage
+from engine.core.messages import Arguments, Message
 from engine.core.shape import Shape
+from engine.core.spent import Spent
 from engine.core.states import Repeats
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "ArgumentsLost",
     "CallEvent",
     "ChainSealed",
+    "ContextCompacted",
     "DataErased",
     "Event",
     "JournalEvent",
@@ -108,16 +110,7 @@ class WorkflowChanged(Shape):
     redact: tuple[str, ...] = ()
 
 
-class _Spent(Shape):
-    """What a try at the model took: `seconds`, and `cost` in USD; None where it is not known."""
-
-    usage: Usage = Usage()
-    model: str | None = None
-    cost: Decimal | None = None
-    seconds: float | None = None
-
-
-class _ModelReplied(_Spent):
+class _ModelReplied(Spent):
     """`seen` is how many messages of the transcript it answers; None: all there were."""
 
     message: Message
@@ -143,10 +136,11 @@ class AnswerSuperseded(_ModelReplied):
     kind: Literal["answer_superseded"] = "answer_superseded"
 
 
-class ModelFailed(_Spent):
+class ModelFailed(Spent):
     """A try at the model came to nothing; the next one may begin at `retry_at`.
 
-    With `overflow` what it was sent, or what it had to say, was too long.
+    With `overflow` what it was sent, or what it had to say, was too long. The latter is
+    `cut`, and `found` is what it had said until then.
     """
 
     kind: Literal["model_failed"] = "model_failed"
@@ -154,6 +148,8 @@ class ModelFailed(_Spent):
     attempt: int
     retry_at: datetime
     overflow: bool = False
+    cut: bool = False
+    found: str | None = None
 
 
 class ToolStarted(Shape):
@@ -273,6 +269,7 @@ Event = Annotated[
     | ModelAnswered
     | AnswerSuperseded
     | ModelFailed
+    | ContextCompacted
     | CallEvent
     | ApprovalEvent
     | StickyRuleAdded

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.asking import of_an_approval
-from engine.core.bounded import at_a_limit, failed
+from engine.core.bounded import at_a_limit, compacted, failed
 from engine.core.elsewhere import of_the_journal
 from engine.core.machine import next_state
 from engine.core.messages import Message
@@ -85,6 +85,8 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
             return _ruled(run, event, recorded.at)
         case ev.ModelFailed() as event:
             return failed(run, event)
+        case ev.ContextCompacted() as event:
+            return compacted(run, event, recorded.seq)
         case ev.ToolsSettled():
             return closed(run)
         case ev.ApprovalsSettled():

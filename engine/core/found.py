@@ -4,7 +4,12 @@ from engine.core.run import Run
 
 
 def found_so_far(run: Run) -> str | None:
-    """The model's last words, or else the last turn's tool results; None if there is neither."""
+    """What was said when it was cut off, or the model's last words; else the last tool results.
+
+    None if there is none of it.
+    """
+    if run.found is not None:
+        return run.found
     for message in reversed(run.messages):
         if message.role == "assistant" and message.content:
             return message.content

@@ -32,6 +32,7 @@ TEXTS = frozenset(
         "result",
         "said",
         "source",
+        "summary",
         "why",
         "words",
     ]

@@ -20,8 +20,10 @@ Bound = Literal[
     "max_seconds",
     "max_age",
     "max_repeats",
+    "context",
 ]
 RAISABLE: tuple[Bound, ...] = get_args(Bound)
+_OF_REQUESTS: tuple[Bound, ...] = ("context",)  # declared by Context, not here
 IN_PARTS: tuple[Bound, ...] = ("max_cost_usd", "max_seconds", "max_age")  # may be below 1
 
 # What every release has counted into a workflow's definition, whatever it is.
@@ -58,7 +60,7 @@ class Limits(Shape):
             fault = error.errors()[0]
             raise DefinitionError(f"limits: {fault['loc'][0]}: {fault['msg']}") from error
         for name in RAISABLE:
-            bound = getattr(self, name)
+            bound = getattr(self, name, None)
             if bound is not None and bound < 1 and name not in IN_PARTS:
                 raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")
             if bound is not None and bound <= 0:
@@ -68,7 +70,7 @@ class Limits(Shape):
         """These bounds, with what people added to some of them, by name."""
         if not raises:
             return self
-        now = {name: getattr(self, name) for name in raises}
+        now = {name: getattr(self, name) for name in raises if name not in _OF_REQUESTS}
         more: dict[str, object] = {
             name: type(bound)(bound + type(bound)(raises[name]))
             for name, bound in now.items()

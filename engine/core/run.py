@@ -14,6 +14,8 @@ from engine.core.messages import Arguments, Message, ToolCall, ToolResult, Usage
 from engine.core.shape import Shape
 from engine.core.states import ApprovalKind, Repeats, State
 
+HEAD = 2  # the instructions and the first message, which are always sent
+
 _Named = TypeVar("_Named", "Call", ToolCall)
 
 CallStatus = Literal["requested", "waiting", "granted", "started", "interrupted", "settled"]
@@ -81,8 +83,9 @@ class StickyRule(Shape):
 class Approval(Shape):
     """An open question to a person, bound to one exact action by `digest`.
 
-    `words` are the model's own before the call. `grants` are the people who agreed so
-    far. Where somebody (`edited_by`) changed the arguments, `original` has them as they were.
+    `words` are the model's own before the call; at a limit, what was found. `grants` are the
+    people who agreed so far. Where somebody (`edited_by`) changed the arguments, `original`
+    has them as they were.
     """
 
     approval_id: str
@@ -104,6 +107,11 @@ class Approval(Shape):
     notify: tuple[str, ...] = ()
     untold: tuple[Untold, ...] = ()
     occasion: Occasion = "requested"  # why the notifiers are told
+
+    @property
+    def about(self) -> str:
+        """What it is about: a tool and its call, or a limit."""
+        return f"{self.tool} ({self.call_id})" if self.call_id else f"the limit {self.tool}"
 
 
 class PendingApproval(Approval):
@@ -156,13 +164,38 @@ class Origin(Shape):
     seq: int
 
 
+class Compaction(Shape):
+    """What of the transcript a model is sent; see ContextCompacted.
+
+    The newest summary was given at `summary_at`, a seq.
+    """
+
+    start: int = HEAD
+    noted: int = 0
+    summary_at: int | None = None
+
+
+class Overflow(Shape):
+    """How often in a row what the model was sent, or what it had to say, was too long.
+
+    `cut` where the latter was so the last time, `compacted` where it is sent less since.
+    `attempt` was the newest such try of the turn.
+    """
+
+    times: int
+    attempt: int
+    cut: bool
+    compacted: bool = False
+
+
 class Checkpoint(Shape):
     """The run without its transcript: small, bounded, and rewritten at every commit.
 
     `limit` is the bound that it has reached, `raised` what people added to its bounds.
     `seconds` is how long models and tools worked, `cost` what the model's tries came to in
     USD, None where that of any is unknown. The model's newest reply made `context_tokens`
-    of the first `context_messages` of the transcript. `secrets` and `redact` say what of
+    of the first `context_messages` of the transcript, and may read `window` tokens; of what
+    it is sent, `compacted` says what is left out. `secrets` and `redact` say what of
     it must not be told; see RunStarted.
     """
 
@@ -188,6 +221,9 @@ class Checkpoint(Shape):
     seconds: float = 0
     context_tokens: int = 0
     context_messages: int = 0
+    window: int | None = None
+    compacted: Compaction | None = None
+    overflowed: Overflow | None = None
     raised: Mapping[Bound, Decimal] = {}
     looped_at: int | None = None  # how long the transcript was when the model was told of a loop
     failures: int = 0
@@ -209,13 +245,14 @@ class Run(Checkpoint):
     `inbox` are messages that came in the midst of a turn; the model sees them at its next.
 
     `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
-    are the digests of the workflow that it runs under. `erased` where what was said in it is
-    gone, as was asked for.
+    are the digests of the workflow that it runs under. `summary` is the newest, of what the
+    model is not sent any more. `erased` where what was said in it is gone, as was asked for.
     """
 
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
     inbox: tuple[Message, ...] = ()
+    summary: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     tools: Mapping[str, str] = {}

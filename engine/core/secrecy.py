@@ -31,6 +31,8 @@ _FREE = (
     | ev.ApprovalAnswered
     | ev.StickyRuleAdded
     | ev.MessageReceived
+    | ev.ModelFailed
+    | ev.ContextCompacted
 )
 
 

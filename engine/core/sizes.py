@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from engine.core.messages import Message
 from engine.core.run import Run
+from engine.core.sent import context_of
+from engine.core.tool import Tool
 
 _CHARACTERS_A_TOKEN = 3  # of English it is about 4; less text than thought is the safer error
 _TOKENS_A_MESSAGE = 4  # its role and its ends
@@ -14,8 +16,16 @@ def tokens_in(messages: Sequence[Message]) -> int:
     return sum(_TOKENS_A_MESSAGE + -(-_characters(one) // _CHARACTERS_A_TOKEN) for one in messages)
 
 
+def tokens_of(tools: Sequence[Tool]) -> int:
+    """About how many tokens the tools take that a model is told of."""
+    said = sum(len(one.name) + len(one.description) + len(str(one.parameters)) for one in tools)
+    return -(-said // _CHARACTERS_A_TOKEN)
+
+
 def next_input(run: Run) -> int:
     """About how many tokens the model reads next: as it counted them last, and what is new."""
+    if not run.context_messages:
+        return tokens_in(context_of(run))
     return run.context_tokens + tokens_in(run.messages[run.context_messages :])
 
 

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from engine.core import events as ev
 from engine.core.bounds import Reached, is_looping, reached
 from engine.core.canonical import action_digest
+from engine.core.compacting import too_long
 from engine.core.found import found_so_far
 from engine.core.run import Run
 from engine.core.workflow import Workflow
@@ -23,7 +24,10 @@ LOOPS = (
 def at_limit(run: Run, workflow: Workflow, now: datetime) -> ev.Event | None:
     """What is recorded instead of asking the model; None where it may be asked."""
     limits = workflow.limits.raised(run.raised)
-    if run.failures >= limits.max_attempts:
+    if found := too_long(run, workflow):
+        return _stop(run, workflow, found)
+    failures = run.failures - (run.overflowed.attempt if run.overflowed else 0)
+    if failures >= limits.max_attempts:
         words = f"the model failed {run.failures} times in a row, at last with: {run.failure}"
         failed = Reached("max_attempts", words)
         return _ask(run, workflow, failed) if limits.on_limit == "ask" else _abort(run, failed)

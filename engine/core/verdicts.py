@@ -47,7 +47,7 @@ def give_verdict(
     if is_given_already(run, workflow, command):
         return ()
     asked = _meant(run, command, verb)
-    by_whom.require(run, asked, command.by, f"{verb} {asked.tool} ({asked.call_id})")
+    by_whom.require(run, asked, command.by, f"{verb} {asked.about}")
     _require_seen(asked, command)
     match command:
         case Approve():
@@ -95,8 +95,7 @@ def _approve(
 def _require_somebody_else(asked: Approval, by: str) -> None:
     if person(by) in map(person, asked.grants):
         raise NotAllowedError(
-            f"{by} has approved {asked.tool} ({asked.call_id}) already; "
-            f"it takes {asked.demand.quorum} people"
+            f"{by} has approved {asked.about} already; it takes {asked.demand.quorum} people"
         )
 
 
@@ -111,7 +110,7 @@ def _require_looked_again(run: Run, asked: Approval, command: Approve) -> None:
     ]
     if command.digest is None and theirs and asked.digest not in theirs:
         raise RefusedError(
-            f"{asked.tool} ({asked.call_id}) was changed by {asked.edited_by} since {command.by} "
+            f"{asked.about} was changed by {asked.edited_by} since {command.by} "
             f"approved it; look at it again, and name its digest {asked.digest[:12]}"
         )
 
@@ -253,7 +252,7 @@ def _require_seen(asked: Approval, command: VerdictCommand) -> None:
     seen = command.digest
     if seen is not None and not asked.digest.startswith(seen):
         raise RefusedError(
-            f"{asked.tool} ({asked.call_id}) waits with another action than the one of {seen}: "
+            f"{asked.about} waits with another action than the one of {seen}: "
             f"it is {asked.digest[:12]} by now; look at it again (approvals)"
         )
 
@@ -265,7 +264,7 @@ def _meant(run: Run, command: VerdictCommand, verb: str) -> Approval:
         if run.state not in ENDED:
             words += "; go on with it first (resume): it asks if it has to"
         raise RefusedError(f"run {run.id} is {run.state} and waits for no verdict; {words}")
-    waiting = ", ".join(f"{one.call_id} ({one.tool})" for one in run.approvals)
+    waiting = ", ".join(one.about for one in run.approvals)
     meant = [one for one in run.approvals if names(command, one)]
     if len(meant) > 1:
         raise AmbiguousCallError(f"run {run.id} waits for several calls; name one: {waiting}")
@@ -284,4 +283,5 @@ def _last_said(run: Run, command: VerdictCommand) -> str:
     if not said:
         return ""
     last = said[-1]
-    return f" ({last.call_id} was {last.verdict} by {last.by} at {last.at:%Y-%m-%d %H:%M:%S} UTC)"
+    what = last.call_id or "it"
+    return f" ({what} was {last.verdict} by {last.by} at {last.at:%Y-%m-%d %H:%M:%S} UTC)"

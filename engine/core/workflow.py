@@ -4,17 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
 from engine.core.canonical import digest
+from engine.core.context_policy import Context
 from engine.core.demand import Demand
 from engine.core.limits import Limits
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
+from engine.core.sizes import tokens_in, tokens_of
 from engine.core.tool import Tool
 from engine.errors import DefinitionError
 
@@ -23,18 +25,25 @@ _WORKFLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """What a model is asked: the transcript so far, and the tools it may call."""
+    """What a model is asked: what it is sent of the transcript, and the tools it may call.
+
+    `purpose` is "summary" where it is to sum up what it is sent, `variant` what else tells
+    a request from others of the same turn and attempt.
+    """
 
     run_id: str
     turn: int
     attempt: int
     messages: tuple[Message, ...]
     tools: Sequence[Tool]
+    purpose: Literal["turn", "summary"] = "turn"
+    variant: str = ""
 
     @property
     def idempotency_key(self) -> str:
         """A key (32 hex characters) for this one attempt, the same whoever makes it."""
-        return digest([self.run_id, self.turn, self.attempt])[:32]
+        others = [self.purpose, self.variant] if self.variant else []
+        return digest([self.run_id, self.turn, self.attempt, *others])[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class StreamingModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """Instructions, tools and bounds under a name.
+    """Instructions, tools and bounds under a name; `context` is how much a model is sent at once.
 
     `approval` is the policy for all its tools; where a tool has its own, the stricter of
     both holds. `notifiers` are told when a run waits for a person. `model` is the
@@ -90,6 +99,7 @@ class Workflow:
     approval: Policy | None = None
     notifiers: Sequence[Notifier] = ()
     redact: Sequence[str] = ()
+    context: Context = field(default_factory=Context)
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, a bad name, something that is no tool, a name twice."""
@@ -105,6 +115,10 @@ class Workflow:
         names = [one.name for one in self.notifiers]
         if len(set(names)) < len(names):
             raise DefinitionError(f"workflow {self.name}: two notifiers have one name: {names}")
+        self._require_tools()
+        self._require_room()
+
+    def _require_tools(self) -> None:
         seen: set[str] = set()
         for tool in self.tools:
             if not isinstance(tool, Tool):
@@ -114,6 +128,16 @@ class Workflow:
             if tool.name in seen:
                 raise DefinitionError(f"workflow {self.name}: two tools are named {tool.name}")
             seen.add(tool.name)
+
+    def _require_room(self) -> None:
+        if not isinstance(self.context, Context):
+            raise DefinitionError(f"workflow {self.name}: context: {self.context!r} is no Context")
+        most = self.context.max_tokens
+        least = tokens_in((Message(role="system", content=self.instructions),))
+        least += tokens_of(self.tools)
+        if most is not None and least >= most:
+            words = f"max_tokens={most} is too small: instructions and tools take about {least}"
+            raise DefinitionError(f"workflow {self.name}: context: {words}")
 
     @cached_property
     def definition(self) -> str:
@@ -136,6 +160,7 @@ class Workflow:
             "approval": declared(self.approval),
             **self.limits.declared,
             **({"redact": list(self.redact)} if self.redact else {}),
+            **({"context": self.context.declared} if self.context.declared else {}),
         }
         return digest(whole)[:16]
 

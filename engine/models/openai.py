@@ -6,6 +6,7 @@ first called. Its own retries are off: the journal holds every try.
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from engine.core.messages import Message, Usage
 from engine.core.strict import strict_schema
 from engine.core.tool import Tool
 from engine.core.workflow import ModelReply, ModelRequest, OnDelta
-from engine.errors import PermanentModelError, TransientModelError
+from engine.errors import ContextOverflowError, PermanentModelError, TransientModelError
 from engine.models.assembling import Assembly
+from engine.models.overflowing import is_overflow
+from engine.rates.limit import RateLimit
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI, AsyncStream
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from openai.types.chat.chat_completion import Choice
 
 DEFAULT_MODEL = "gpt-5-mini"
+
+_DEFAULT_ADDRESS = "https://api.openai.com/v1"  # the SDK's own
 
 _PASSING = frozenset({408, 409, 425, 429})
 _FOR_GOOD = frozenset({"insufficient_quota"})
@@ -38,14 +43,21 @@ class OpenAIModel:
         api_key: str | None = None,
         base_url: str | None = None,
         timeout: float = 120.0,
+        rate: RateLimit | None = None,
     ) -> None:
-        """Take the model's name, and a deadline in seconds for each call.
+        """Take the model's name, a deadline in seconds for each call, and what its endpoint takes.
 
         Key and address default to the environment's OPENAI_API_KEY and OPENAI_BASE_URL.
         """
-        self.name = model
+        self.name, self.rate = model, rate or RateLimit()
         self._api_key, self._base_url, self._timeout = api_key, base_url, timeout
         self._client: AsyncOpenAI | None = None
+
+    @property
+    def endpoint(self) -> tuple[str, str]:
+        """The address and the model's name: what is asked with these shares one limit."""
+        address = self._base_url or os.environ.get("OPENAI_BASE_URL") or _DEFAULT_ADDRESS
+        return address.rstrip("/"), self.name
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """See ModelClient."""
@@ -181,6 +193,8 @@ def _declare(tool: Tool) -> dict[str, Any]:
 def _from_status(error: "APIStatusError") -> TransientModelError | PermanentModelError:
     words = f"the model's endpoint answered {error.status_code}: {error.message}"
     passing = error.status_code in _PASSING or error.status_code >= 500  # noqa: PLR2004 # HTTP's own
+    if not passing and is_overflow(error.status_code, error.code, error.message):
+        return ContextOverflowError(words)
     if not passing or error.code in _FOR_GOOD:
         return PermanentModelError(words)
     return TransientModelError(words, _seconds(error.response.headers.get("retry-after")))

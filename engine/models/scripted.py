@@ -8,13 +8,15 @@ from engine.core.messages import Message
 from engine.core.workflow import ModelReply, ModelRequest
 from engine.errors import ModelError
 
+SUMMARY = Message(role="assistant", content="So far all went as the script says.")
+
 
 class ScriptedModel:
     """Gives its replies in order.
 
-    The one given is number *assistant messages so far*, so that a run goes on
-    rightly in another process. A reply is a Chat Completions assistant message, or
-    an exception to raise.
+    The one given is that of the run's turn, so that a run goes on rightly in another
+    process. A reply is a Chat Completions assistant message, or an exception to raise.
+    Where it is to sum up, it says `SUMMARY`.
     """
 
     def __init__(self, replies: Sequence[Mapping[str, JsonValue] | Message | Exception]) -> None:
@@ -28,7 +30,9 @@ class ScriptedModel:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """See ModelClient. Raises ModelError past the last reply."""
-        said = sum(message.role == "assistant" for message in request.messages)
+        if request.purpose == "summary":
+            return ModelReply(SUMMARY)
+        said = request.turn - 1
         if said >= len(self._replies):
             raise ModelError(
                 f"the script has {len(self._replies)} replies, and reply {said + 1} was asked for"

@@ -16,6 +16,7 @@ from engine.core.states import State
 # masked record has those of what it does not tell.
 _PASSING: Mapping[str, frozenset[str]] = {
     "tool_started": frozenset({"epoch", "idempotency_key"}),
+    "context_compacted": frozenset({"before", "tokens"}),  # sizes are estimates
     "sticky_rule_added": frozenset({"rule_id"}),
     "approval_requested": frozenset({"approval_id", "digest", "expires_at", "remind_at"}),
     "approval_granted": frozenset({"digest"}),

@@ -9,6 +9,7 @@ from engine.core.canonical import parse_object
 from engine.core.clean import error_words
 from engine.core.evolve import evolve
 from engine.core.messages import Message
+from engine.core.request import request_of
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
 from engine.errors import BadInputError, EngineError, ModelError
@@ -60,9 +61,8 @@ async def _asked(model: ModelClient, request: ModelRequest) -> ModelReply:
 
 def _request(run: Run, then: _Replied, workflow: Workflow) -> ModelRequest:
     seen = run.messages[: then.seen]
-    said = tuple(one for one in seen if one.role != "system")
-    messages = (Message(role="system", content=workflow.instructions), *said)
-    return ModelRequest(run.id, run.turns + 1, run.failures + 1, messages, workflow.tools)
+    messages = (Message(role="system", content=workflow.instructions), *seen[1:])
+    return request_of(run.model_copy(update={"messages": messages}), workflow)
 
 
 def _calls(message: Message) -> list[tuple[str, JsonValue]]:

@@ -13,7 +13,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
@@ -218,7 +218,9 @@ def _events_of(effect: Effect) -> _Events:
 def _beginnings(effect: Effect) -> set[_Begun]:
     match effect:
         case CallModel(turn, attempt):
-            return {("model", turn, attempt)}
+            return {("model", turn, attempt), ("try", turn, attempt)}
+        case SumUp(turn=turn, attempt=attempt):
+            return {("summary", effect.start, effect.noted), ("try", turn, attempt)}
         case Reconcile(starts):
             return {("look-up", start.call_id) for start in starts}
         case Notify(untold):
@@ -235,7 +237,9 @@ def _beginning_of(run: Run, event: ev.Event) -> _Begun | None:
         case ev.ReconcileFailed():
             return ("look-up", event.call_id)
         case ev.ModelFailed():
-            return ("model", run.turns + 1, event.attempt)
+            return ("try", run.turns + 1, event.attempt)
+        case ev.ContextCompacted():
+            return ("summary", event.start, event.noted)
         case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolFailed() | ev.ToolInterrupted():
             looked_up = getattr(event, "reconciled", False)
             lost = run.call(event.call_id).status != "started"

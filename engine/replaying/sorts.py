@@ -34,7 +34,7 @@ _PERSON = (
 _OF_A_MODEL = (None, "length", "content_filter")
 
 
-def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: PLR0911 # a case a sort
+def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case a sort
     """The sort of an event that came upon `run`, which the fold has taken."""
     if isinstance(event, _DECIDED):
         return "decided"
@@ -43,6 +43,8 @@ def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: PLR0911 # a case a sort
     match event:
         case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() | ev.ModelFailed():
             return "model"
+        case ev.ContextCompacted():
+            return "decided" if event.summary is None else "model"
         case ev.ToolFailed():  # of a call that had not begun it is a refusal
             return "tool" if run.call(event.call_id).status == "started" else "decided"
         case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():

@@ -4,15 +4,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.core import events as ev
-from engine.core.messages import Usage
 from engine.core.run import Run
+from engine.core.spent import Spent
 from engine.prices import LISTED
 from engine.replaying.figures import ModelUse
 
 
 @dataclass(slots=True)
 class Models:
-    """Tries at models: failures, retries, and what each model's replies took."""
+    """Tries at models: failures, retries, and what each model's replies took.
+
+    Summaries, and replies that were cut off, count with what they took, but as no replies.
+    """
 
     failures: int = 0
     retries: int = 0
@@ -23,8 +26,14 @@ class Models:
         match event:
             case ev.ModelFailed():
                 self.failures += 1
+                if event.usage.total_tokens:  # it was cut off
+                    self._reply(event, replies=0)
+            case ev.ContextCompacted():
+                if event.summary is not None:
+                    self._reply(event, replies=0)
+                return
             case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
-                self._reply(event.model, event.usage, event.cost)
+                self._reply(event)
             case _:
                 return
         self.retries += before.failures > 0
@@ -42,14 +51,15 @@ class Models:
             total += one.cost
         return total
 
-    def _reply(self, model: str | None, usage: Usage, said: Decimal | None) -> None:
+    def _reply(self, took: Spent, replies: int = 1) -> None:
+        model, usage, said = took.model, took.usage, took.cost
         so_far = self._used.get(model)
         # Reply by reply: a long prompt may have another price. Older journals do not say it.
         cost = LISTED.cost(model, usage) if said is None else said
         if so_far is None:
-            self._used[model] = ModelUse(model=model, replies=1, usage=usage, cost=cost)
+            self._used[model] = ModelUse(model=model, replies=replies, usage=usage, cost=cost)
             return
         known = None if cost is None or so_far.cost is None else so_far.cost + cost
         self._used[model] = ModelUse(
-            model=model, replies=so_far.replies + 1, usage=so_far.usage + usage, cost=known
+            model=model, replies=so_far.replies + replies, usage=so_far.usage + usage, cost=known
         )

@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 from engine.core import events as ev
 from engine.core.decide import decide
-from engine.core.effects import CallModel, Effect, Park, Record
+from engine.core.effects import CallModel, Effect, Park, Record, SumUp
 from engine.core.evolve import evolve
+from engine.core.messages import Message
 from engine.core.run import Run
+from engine.core.secrecy import Secrecy
+from engine.core.sent import context_of
 from engine.core.states import State
+from engine.core.summing_up import summary_request
 from engine.core.workflow import Workflow
 
 
@@ -18,6 +22,32 @@ class Upcoming(NamedTuple):
     effect: Effect
     records: tuple[ev.Event, ...]
     run: Run
+
+    @property
+    def sent(self) -> tuple[Message, ...]:
+        """What the model is sent then; or would be, were it asked for its next message at once."""
+        if isinstance(self.effect, SumUp):
+            return summary_request(self.run, self.effect).messages
+        return context_of(self.run)
+
+    def told(self, secrecy: Secrecy) -> "Foreseen":
+        """The same without secrets."""
+        sent = self.run.model_copy(update={"messages": self.sent})
+        return Foreseen(
+            self.effect,
+            tuple(map(secrecy.told, self.records)),
+            secrecy.told(self.run),
+            secrecy.told(sent).messages,
+        )
+
+
+class Foreseen(NamedTuple):
+    """What is upcoming as it may be told; `sent` is what the model is sent."""
+
+    effect: Effect
+    records: tuple[ev.Event, ...]
+    run: Run
+    sent: tuple[Message, ...]
 
 
 def upcoming(run: Run, workflow: Workflow, now: datetime) -> Upcoming:

@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.run import Run
 from engine.core.states import ENDED, State
 from engine.replaying.divergence import fields_apart
@@ -49,6 +58,9 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a cas
         case ev.LoopNoticed():
             words = "the model that it repeats itself"
             return Words(f"it told {words}", f"tell {words}")
+        case ev.ContextCompacted():
+            words = "less of the transcript"
+            return Words(f"the model was sent {words}", f"send the model {words}")
         case other:
             return Words(_happened(run, other), f"record {other.kind}")
 
@@ -59,6 +71,8 @@ def effect_words(run: Run, effect: Effect) -> str:
         case CallModel(turn, attempt):
             again = f" (try {attempt})" if attempt > 1 else ""
             return f"ask the model for turn {turn}{again}"
+        case SumUp():
+            return "have the model sum up what it is not sent any more"
         case CallTools(events) | Record(events):
             return words_of(run, events[0]).would
         case Reconcile(starts):

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
+@dataclass(frozen=True)
 class SystemClock:
-    """The time as this machine has it."""
+    """The time as this machine has it: one clock, however many engines read it."""
 
     def now(self) -> datetime:
         """The time now, in UTC."""

@@ -2,26 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
 from engine.core.request import request_of
+from engine.core.sizes import next_input
 from engine.core.tool import Tool
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
+from engine.rates.turns import turn_at
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
+from engine.runtime.feeds import aloud
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model
+from engine.runtime.perform import call_model, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
@@ -70,13 +73,13 @@ class Driver:
         await settle_log(draft, self.store, self.telemetry)
 
     async def _perform(
-        self, draft: Draft, effect: CallModel | CallTools | Reconcile | Notify | Record
+        self, draft: Draft, effect: CallModel | SumUp | CallTools | Reconcile | Notify | Record
     ) -> None:
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
-            case CallModel():
-                await self._call_model(draft)
+            case CallModel() | SumUp():
+                await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -96,16 +99,33 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft) -> None:
+    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> None:
         if not await self._still_ours(draft):
             return
-        request = request_of(draft.live, self.workflow)
-        hear = self.telemetry.feeds.hearer(request, draft.live.seq)
-        with_what = (self.model, self.clock, self.prices)
-        asking = call_model(draft.live, request, *with_what, hear=hear)
-        event = await until_stopped(self.stopping, asking)
+        event = await until_stopped(self.stopping, self._ask_in_turn(draft, effect))
         if event is not None:
             draft.report(event, self.clock.now())
+
+    async def _ask_in_turn(self, draft: Draft, effect: CallModel | SumUp) -> ev.Event | None:
+        """What came of asking the model; None where something else is due when our turn comes."""
+        async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
+            due = await self._still_due(draft) if turn.waited else effect
+            by = (turn, self.clock, self.prices)
+            if isinstance(due, SumUp):
+                return await sum_up(draft.live, due, *by)
+            if due is None:
+                return None
+            request = request_of(draft.live, self.workflow)
+            hear = self.telemetry.feeds.hearer(request, draft.live.seq)
+            by = (replace(turn, model=aloud(turn.model, hear)), self.clock, self.prices)
+            return await call_model(draft.live, request, *by)
+
+    async def _still_due(self, draft: Draft) -> CallModel | SumUp | None:
+        """What the model is to be asked, after some time has passed; None for nothing."""
+        if not await self._still_ours(draft):
+            return None
+        due = decide(draft.live, self.workflow, self.clock.now())
+        return due if isinstance(due, CallModel | SumUp) else None
 
     async def _each(
         self,

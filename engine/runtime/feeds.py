@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.core.clean import clean_text
 from engine.core.updates import TextDelta
-from engine.core.workflow import ModelRequest
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
 from engine.ports import Entry
 
 MOST_ITEMS = 1000
@@ -123,7 +123,7 @@ class Feeds:
         for feed in self._feeds.get(run_id, ()) if entries else ():
             feed.put(entries)
 
-    def hearer(self, request: ModelRequest, seq: int) -> Callable[[str], None] | None:
+    def hearer(self, request: ModelRequest, seq: int) -> OnDelta | None:
         """What takes the text of an answer to the request; None where nobody watches."""
         run_id = request.run_id
         if run_id not in self._feeds:
@@ -142,3 +142,22 @@ class Feeds:
             letters += len(said)
 
         return hear
+
+
+@dataclass(frozen=True, slots=True)
+class _Aloud:
+    """A model whose replies are heard while they are made."""
+
+    model: StreamingModel
+    hear: OnDelta
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """See ModelClient."""
+        return await self.model.stream(request, self.hear)
+
+
+def aloud(model: ModelClient, hear: OnDelta | None) -> ModelClient:
+    """The model, heard while it writes, where it can be and somebody hears."""
+    if hear is None or not isinstance(model, StreamingModel):
+        return model
+    return _Aloud(model, hear)

@@ -1,52 +1,84 @@
 """The only call to a model. What comes back is an event, never an exception of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
 from engine.codec.events import encode_event
+from engine.core import effects
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.found import found_so_far
 from engine.core.messages import Message
 from engine.core.run import Run
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
-from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
+from engine.core.sizes import tokens_in
+from engine.core.summing_up import cut, summary_request
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest
+from engine.errors import (
+    ContextOverflowError,
+    EngineError,
+    ModelError,
+    PermanentModelError,
+    TransientModelError,
+)
 from engine.ports import Clock
 from engine.prices import Prices
+from engine.rates.turns import Turn
 from engine.runtime.backoff import retry_at
 
+_Reading = Callable[[ModelReply, Message, Mapping[str, object]], ev.Event]
 
-async def call_model(  # noqa: PLR0913 # what a call takes
-    run: Run,
-    request: ModelRequest,
-    model: ModelClient,
-    clock: Clock,
-    prices: Prices,
-    *,
-    hear: OnDelta | None = None,
+
+async def call_model(
+    run: Run, request: ModelRequest, turn: Turn, clock: Clock, prices: Prices
 ) -> ev.Event:
-    """What came of asking the model once; `hear` is told the text as it comes, if it can be."""
+    """What came of asking the model once, in our turn."""
+
+    def read(reply: ModelReply, message: Message, took: Mapping[str, object]) -> ev.Event:
+        if reply.finish_reason == "length":
+            return _cut(request, message, took, clock)
+        return _read(run, request.turn, reply, message, took)
+
+    return await _tried(run, request, read, (turn, clock, prices))
+
+
+async def sum_up(
+    run: Run, effect: effects.SumUp, turn: Turn, clock: Clock, prices: Prices
+) -> ev.Event:
+    """What came of asking the model once for a summary of what it is not to be sent any more."""
+    request = summary_request(run, effect)
+
+    def read(reply: ModelReply, message: Message, took: Mapping[str, object]) -> ev.Event:
+        del reply
+        return _summed_up(effect, message, took)
+
+    return await _tried(run, request, read, (turn, clock, prices))
+
+
+async def _tried(
+    run: Run, request: ModelRequest, read: _Reading, by: tuple[Turn, Clock, Prices]
+) -> ev.Event:
+    turn, clock, prices = by
     began = clock.now()
     try:
-        reply = await _ask(model, request, hear)
+        reply = await _ask(turn.model, request)
+        turn.settle(reply.usage.total_tokens)
         seconds = max(0.0, (clock.now() - began).total_seconds())
-        cost = prices.cost(reply.model, reply.usage)
-        return _replied(run, request.turn, reply, {"cost": cost, "seconds": seconds or None})
+        return _replied(reply, _took(reply, seconds, prices), read)
+    except ContextOverflowError as error:
+        words, now = clean_text(str(error)), clock.now()
+        return ev.ModelFailed(error=words, attempt=request.attempt, retry_at=now, overflow=True)
     except TransientModelError as error:
-        return ev.ModelFailed(
-            error=clean_text(str(error)),
-            attempt=request.attempt,
-            retry_at=retry_at(clock.now(), request.attempt, error.retry_after),
-        )
+        again = retry_at(clock.now(), request.attempt, error.retry_after)
+        if error.retry_after is not None:
+            turn.hold(again)
+        return ev.ModelFailed(error=clean_text(str(error)), attempt=request.attempt, retry_at=again)
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
-async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) -> ModelReply:
+async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
     try:
-        if hear is not None and isinstance(model, StreamingModel):
-            return await model.stream(request, hear)
         return await model.complete(request)
     except EngineError:
         raise
@@ -54,10 +86,23 @@ async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) 
         raise ModelError(f"the model client failed: {error_words(error)}") from error
 
 
-def _replied(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object]) -> ev.Event:
+def _took(reply: ModelReply, seconds: float, prices: Prices) -> dict[str, object]:
+    return {
+        "usage": reply.usage,
+        "model": clean_value(reply.model),
+        "cost": prices.cost(reply.model, reply.usage),
+        "seconds": seconds or None,
+        "window": prices.window(reply.model),
+    }
+
+
+def _replied(reply: ModelReply, took: Mapping[str, object], read: _Reading) -> ev.Event:
     """The event that a reply is, sure to fit the journal; TransientModelError where it cannot."""
     try:
-        event = _read(run, turn, reply, took)
+        message = Message.model_validate(clean_value(reply.message.model_dump(exclude_unset=True)))
+        if message.role != "assistant":
+            raise TransientModelError("the model's reply is no assistant message")
+        event = read(reply, message, took)
         orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
         encode_event(event)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -67,23 +112,48 @@ def _replied(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object])
     return event
 
 
-def _read(run: Run, turn: int, reply: ModelReply, took: Mapping[str, object]) -> ev.Event:
-    """The event that a reply is. A cut or filtered one is never acted on."""
-    message = Message.model_validate(clean_value(reply.message.model_dump(exclude_unset=True)))
-    if message.role != "assistant":
-        raise TransientModelError("the model's reply is no assistant message")
-    if reply.finish_reason in ("length", "content_filter"):
-        why = {"length": "at its length limit", "content_filter": "by a content filter"}
-        reason = f"the model's reply was cut off {why[reply.finish_reason]}"
+def _cut(
+    request: ModelRequest, message: Message, took: Mapping[str, object], clock: Clock
+) -> ev.Event:
+    """The try of which only a part came; that is kept, and never acted on."""
+    failed = {
+        "error": "the model's reply was cut off at its length limit",
+        "attempt": request.attempt,
+        "retry_at": clock.now(),
+        "found": message.content or None,
+    }
+    return ev.ModelFailed.model_validate({**failed, **took, "overflow": True, "cut": True})
+
+
+def _summed_up(effect: effects.SumUp, message: Message, took: Mapping[str, object]) -> ev.Event:
+    if not message.content:
+        raise TransientModelError("the model gave no summary")
+    summary = cut(message.content, effect.longest)
+    more = tokens_in((Message(role="user", content=summary),))
+    return ev.ContextCompacted.model_validate(
+        {
+            "strategies": effect.strategies,
+            "start": effect.start,
+            "noted": effect.noted,
+            "seen": effect.seen,
+            "before": effect.before,
+            "tokens": effect.tokens + more,
+            "summary": summary,
+            **took,
+        }
+    )
+
+
+def _read(
+    run: Run, turn: int, reply: ModelReply, message: Message, took: Mapping[str, object]
+) -> ev.Event:
+    """The event that a whole reply is. A filtered one is never acted on."""
+    if reply.finish_reason == "content_filter":
+        reason = "the model's reply was cut off by a content filter"
         return ev.RunAborted(
             reason=reason, limit=reply.finish_reason, found=message.content or found_so_far(run)
         )
-    said = {
-        "usage": reply.usage,
-        "model": clean_value(reply.model),
-        "request_id": clean_value(reply.request_id),
-        **took,
-    }
+    said = {**took, "request_id": clean_value(reply.request_id)}
     if message.tool_calls:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))
         return ev.ToolsRequested.model_validate({"message": message.with_call_ids(ids), **said})

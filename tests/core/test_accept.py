@@ -46,7 +46,7 @@ def test_the_only_open_call_need_not_be_named() -> None:
 
 def test_one_of_several_must_be_named() -> None:
     given(*TWO).refuses(
-        Approve(by="ann"), AmbiguousCallError, r"call_1_1 \(pay\), call_1_2 \(pay\)"
+        Approve(by="ann"), AmbiguousCallError, r"pay \(call_1_1\), pay \(call_1_2\)"
     )
     given(*TWO).accepts(Approve(call_id="call_1_1", by="ann"), grant())
 
@@ -69,7 +69,7 @@ def test_a_denial_carries_its_reason() -> None:
             WAITING,
             Approve(call_id="call_9_9", by="ann"),
             UnknownCallError,
-            "it waits for: call_1_1",
+            r"it waits for: pay \(call_1_1\)",
         ),
         ((*TWO, grant()), Approve(call_id="call_1_1", by="bob"), UnknownCallError, "call_1_2"),
         ((*WAITING, grant()), Approve(by="bob"), RefusedError, "waits for no verdict"),

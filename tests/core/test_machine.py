@@ -15,9 +15,7 @@ TRIGGERS = sorted({row.trigger for row in TRANSITIONS})
 LEGAL = {(row.source, row.trigger): row.dest for row in TRANSITIONS}
 ILLEGAL = [pair for pair in itertools.product([None, *State], TRIGGERS) if pair not in LEGAL]
 # Rows of the design that no event takes yet; a later issue brings each of them.
-RESERVED = {
-    "context_compacted",
-}
+RESERVED: set[str] = set()
 
 
 @pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: f"{row.source}-{row.trigger}")

@@ -102,7 +102,7 @@ def test_another_verdict_is_refused_and_says_who_was_first(
 
 def test_another_verdict_on_one_of_several_names_what_is_left() -> None:
     story = three().says(Deny(by="ann", call_id="call_1_2"))
-    words = r"waits for: call_1_1 \(pay\), call_1_3 \(pay\) \(call_1_2 was denied by ann"
+    words = r"waits for: pay \(call_1_1\), pay \(call_1_3\) \(call_1_2 was denied by ann"
     story.refuses(Approve(by="bob", call_id="call_1_2"), UnknownCallError, words)
     story.unmoved_by(Deny(by="ann", call_id="call_1_2"))
     story.unmoved_by(Deny(by="ann", approval_id="r1.2"))

@@ -10,7 +10,7 @@ from engine.core.accept import accept
 from engine.core.commands import Abort, Answer, Approve, Command, Deny, Revoke, Send
 from engine.core.decide import decide
 from engine.core.demand import Escalation
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record
+from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notice
@@ -117,10 +117,12 @@ class Walk:
             self.run = fold([one], self.run)
             self.journal.append(one)
 
-    def _next(self) -> list[ev.Event]:
+    def _next(self) -> list[ev.Event]:  # noqa: PLR0911 # an effect a case
         match decide(self.live, SHOP, self.now):
             case CallModel() as effect:
                 return self._model_says(effect)
+            case SumUp() as effect:
+                return [self._summed_up(effect)]
             case CallTools() as effect:
                 return self._tools_say(effect)
             case Reconcile() as effect:
@@ -144,15 +146,33 @@ class Walk:
             return [heard, late]
         return [reply]
 
+    def _summed_up(self, effect: SumUp) -> ev.Event:
+        if not self.data.draw(st.integers(0, 3)):
+            return ev.ModelFailed(error="no", attempt=effect.attempt, retry_at=NOON)
+        return ev.ContextCompacted(
+            strategies=effect.strategies,
+            start=effect.start,
+            noted=effect.noted,
+            seen=effect.seen,
+            before=effect.before,
+            tokens=effect.tokens,
+            summary=self.data.draw(TEXT),
+        )
+
     def _reply(self, effect: CallModel) -> ev.Event:
         match self.data.draw(
-            st.sampled_from(["answer", "tools", "tools", "tools", "tools", "fail"])
+            st.sampled_from(["answer", "tools", "tools", "tools", "tools", "fail", "long"])
         ):
             case "tools":
                 return asks(*self.data.draw(CALLS), turn=effect.turn)
             case "answer":
                 message = Message(role="assistant", content=self.data.draw(TEXT))
                 return ev.ModelAnswered(message=message, usage=Usage(input_tokens=self.live.turns))
+            case "long":
+                cut: bool = self.data.draw(st.booleans())
+                return ev.ModelFailed(
+                    error="long", attempt=effect.attempt, retry_at=NOON, overflow=True, cut=cut
+                )
             case _:
                 error = self.data.draw(TEXT)
                 return ev.ModelFailed(error=error, attempt=effect.attempt, retry_at=NOON)

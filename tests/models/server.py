@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Reply:
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    gate: threading.Event | None = None  # it is held back until this is set
     pieces: Sequence[bytes | threading.Event] | None = None  # sent one by one, events waited for
     cut: bool = False  # the connection ends in the midst of it
 
@@ -45,9 +46,11 @@ def completion(message: dict[str, Any], finish_reason: str = "stop", **more: Any
     return Reply(json.dumps(body).encode(), headers={"x-request-id": "req_1"})
 
 
-def failure(status: int, code: str | None = None, **headers: str) -> Reply:
+def failure(
+    status: int, code: str | None = None, words: str | None = None, **headers: str
+) -> Reply:
     """An error as the protocol words it."""
-    body = {"error": {"message": f"error {status}", "type": "test", "code": code}}
+    body = {"error": {"message": words or f"error {status}", "type": "test", "code": code}}
     return Reply(json.dumps(body).encode(), status, dict(headers))
 
 
@@ -61,11 +64,20 @@ class ProtocolServer(ThreadingHTTPServer):
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
         self.headers = list[dict[str, str]]()
         self.streams: Callable[[Reply], Reply] | None = None
+        self.held = threading.Event()  # a reply is held back
+
+    def answer(self, request: dict[str, Any]) -> Reply:
+        """What this request is answered with; it is kept."""
+        self.requests.append(request)
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     @property
     def url(self) -> str:
         """The base URL for a client."""
         return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+_Server = TypeVar("_Server", bound=ProtocolServer)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,14 +87,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.requests.append(json.loads(body))
         self.server.headers.append({k.lower(): v for k, v in self.headers.items()})
-        replies = self.server.replies
-        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        reply = self.server.answer(json.loads(body))
         if self.path != "/v1/chat/completions":
             reply = failure(404)
         if self.server.streams and self.server.requests[-1].get("stream"):
             reply = self.server.streams(reply)
+        if reply.gate is not None:
+            self.server.held.set()
+            reply.gate.wait(60)
+        with suppress(ConnectionError):  # who asked may have been killed
+            self._answer(reply)
+
+    def _answer(self, reply: Reply) -> None:
         self.send_response(reply.status)
         for name, value in {"content-type": "application/json", **reply.headers}.items():
             self.send_header(name.replace("_", "-"), value)
@@ -92,18 +109,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.wfile.write(reply.body)
-        self._send(reply)
+        if reply.pieces is not None:
+            self._send(reply.pieces, cut=reply.cut)
 
-    def _send(self, reply: Reply) -> None:
-        for piece in reply.pieces or ():
+    def _send(self, pieces: Sequence[bytes | threading.Event], *, cut: bool) -> None:
+        for piece in pieces:
             if isinstance(piece, bytes):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
             else:
-                piece.wait(30)
-        if reply.pieces is not None and not reply.cut:
+                piece.wait(60)
+        if not cut:
             self.wfile.write(b"0\r\n\r\n")
-        self.close_connection = self.close_connection or reply.cut
+        self.close_connection = self.close_connection or cut
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -114,8 +132,14 @@ def serving(
     *replies: Reply, streams: Callable[[Reply], Reply] | None = None
 ) -> Iterator[ProtocolServer]:
     """A server that runs until the context ends; `streams` makes a reply one that streams."""
-    server = ProtocolServer(list(replies))
-    server.streams = streams
+    with running(ProtocolServer(list(replies))) as server:
+        server.streams = streams
+        yield server
+
+
+@contextmanager
+def running(server: _Server) -> Iterator[_Server]:
+    """The same of one that was made already."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

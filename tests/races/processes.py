@@ -17,7 +17,7 @@ from typing import Any
 PATIENCE = 60  # seconds until a process that says nothing is taken for hung
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["__main__", "tests.races.drivers"])
+CONTEXT.set_forkserver_preload(["__main__", "tests.races.drivers", "tests.limits.desk", "openai"])
 
 Program = Callable[..., Coroutine[Any, Any, Any]]
 

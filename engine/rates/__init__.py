@@ -1,0 +1,1 @@
+"""How fast the endpoints of models may be asked, by all runs of a process together."""
