@@ -67,6 +67,13 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
+    def press(self, key: str) -> None:
+        """Nothing; the key is pressed once keys are read as they come: before, it would be lost."""
+        while termios.tcgetattr(self._ours)[3] & termios.ICANON:
+            assert self.process.poll() is None
+            self._look(0.01)
+        self.type(key)
+
     def end(self) -> int:
         """The exit code, once it has ended."""
         while self._read():
@@ -79,11 +86,17 @@ class Terminal:
     def _read(self) -> bool:
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            if select.select([self._ours], [], [], 1)[0]:
-                try:
-                    more = os.read(self._ours, 65536)
-                except OSError:  # the other side is closed
-                    return False
-                self.shown += more.decode(errors="replace")
-                return bool(more)
+            if (more := self._look(1)) is not None:
+                return more
         return False
+
+    def _look(self, seconds: float) -> bool | None:
+        """Whether more is shown; None where nothing came so far."""
+        if not select.select([self._ours], [], [], seconds)[0]:
+            return None
+        try:
+            more = os.read(self._ours, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.shown += more.decode(errors="replace")
+        return bool(more)

@@ -86,10 +86,10 @@ def test_an_approval_is_decided_in_the_conversation_by_a_key() -> None:
     with Terminal(*words, "--by", "zoe") as terminal:
         terminal.until("pay wants to run with:")
         terminal.until("[q]uit: ")
-        terminal.type("a")
+        terminal.press("a")
         terminal.until("· pay")
         terminal.until("[w]rite the answer")
-        terminal.type("w")
+        terminal.press("w")
         terminal.until("the answer: ")
         terminal.type("red\n")
         terminal.until("desk> ok")
