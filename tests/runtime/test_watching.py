@@ -16,8 +16,11 @@ from engine import (
     ModelRequest,
     Moved,
     OpenAIModel,
+    RateLimit,
+    RateLimited,
     RefusedError,
     RunBusy,
+    ScriptedModel,
     State,
     TextDelta,
     ToolBegan,
@@ -139,6 +142,15 @@ async def test_a_client_that_does_not_stream_is_watched_without_text() -> None:
     async with engine(Plain()) as waystation:
         told = await read(waystation.stream("shop", "Hello"))
     assert [one.kind for one in told] == ["moved", "moved"]
+
+
+async def test_a_model_that_is_held_to_a_limit_streams_if_it_can() -> None:
+    paced = RateLimited(Talker([ANSWERED]), RateLimit(max_concurrent=1))
+    async with engine(paced) as waystation:
+        assert text_of(await read(waystation.stream("shop", "Hello"))) == "Order 1 is here."
+    silent = RateLimited(ScriptedModel([ANSWERED]), RateLimit(max_concurrent=1))
+    async with engine(silent) as waystation:
+        assert seqs(await read(waystation.stream("shop", "Hello"))) == [1, 2]
 
 
 async def test_nothing_is_streamed_that_nobody_watches() -> None:
