@@ -11,6 +11,7 @@ import pytest
 from engine import State
 from tests.cli.desk import APPROVERS, stored
 from tests.cli.terminal import Terminal, environment, line
+from tests.cli.test_chat import only
 from tests.models.server import completion, serving
 from tests.models.sse import DONE, chunk, streamed, streaming
 
@@ -52,7 +53,8 @@ def test_a_pipe_gets_whole_answers_only(more: tuple[str, ...]) -> None:
         assert json.loads(done.stdout)["answer"] == "All done."
 
 
-def test_a_conversation_that_is_interrupted_in_a_reply_goes_on() -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_conversation_that_ends_amid_a_reply_goes_on(how: signal.Signals) -> None:
     never = threading.Event()
     held = streaming(*texts("So far ", "it"), never, chunk({}, "stop"), DONE)
     with serving(
@@ -63,13 +65,13 @@ def test_a_conversation_that_is_interrupted_in_a_reply_goes_on() -> None:
             terminal.until("you> ")
             terminal.type("Hello\n")
             terminal.until("So far ")
-            terminal.process.send_signal(signal.SIGINT)
-            terminal.until("waystation: interrupted; run ")
-            terminal.until(" is kept as it was last stored; go on with: ")
-            assert terminal.end() == 130
+            terminal.process.send_signal(how)
+            if how is signal.SIGINT:
+                terminal.until("waystation: interrupted; run ")
+                terminal.until(" is kept as it was last stored; go on with: waystation chat desk")
+            assert terminal.end() == (130 if how is signal.SIGINT else -how)
         never.set()
-        command = terminal.shown.rpartition("waystation chat desk --run ")[2]
-        run_id = command.split()[0]
+        run_id = only().id
         assert (stored(run_id).state, stored(run_id).seq) == (State.AwaitingModel, 1)
         with Terminal("chat", "desk", "--run", run_id, **known) as terminal:
             terminal.until("desk> All is well.")
