@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.core.notices import Notice, Notifier
     from engine.core.policy import ApprovalPolicy, Rule
     from engine.core.questions import ask_person
+    from engine.core.reading import read_result
     from engine.core.run import Approval, Checkpoint, PendingApproval, Run
     from engine.core.states import State
     from engine.core.tool import Tool
@@ -181,6 +182,7 @@ __all__ = [
     "logged_runs",
     "next_state",
     "read_cases",
+    "read_result",
     "rebuild",
     "replay",
     "rerun",
@@ -205,6 +207,7 @@ _HOMES = {
     "engine.core.notices": "Notice Notifier",
     "engine.core.policy": "ApprovalPolicy Rule",
     "engine.core.questions": "ask_person",
+    "engine.core.reading": "read_result",
     "engine.core.run": "Approval Checkpoint PendingApproval Run",
     "engine.core.states": "State",
     "engine.core.tools": "tool",

@@ -28,6 +28,7 @@ _BROUGHT: Mapping[str, Mapping[str, int]] = {
         ("usage", "model", "cost", "seconds", "window", "overflow", "cut", "found"), 2
     ),
     "tool_started": {"audit": 2},
+    "tool_returned": {"shown": 2},
     "approval_requested": {
         "demand": 2,
         "expires_at": 2,

@@ -80,17 +80,19 @@ def _notify(run: Run, now: datetime) -> Notify | None:
 def _dispatch(run: Run, workflow: Workflow, now: datetime) -> Effect | None:
     """Refuse what cannot run, ask about what may not yet, look up what is lost, run the rest.
 
-    None where nothing is left to do but to wait for people, if for anybody.
+    What the run itself knows is answered, and no more is begun at once than may be. None
+    where nothing is left to do but to wait for people, if for anybody.
     """
     judged = [judge(run, workflow, call, now) for call in run.calls if is_open(run, call)]
-    if refusals := tuple(one for one in judged if isinstance(one, ev.ToolFailed)):
-        return Record(refusals)
+    most = workflow.limits.max_parallel_tools
+    if known := tuple(one for one in judged if isinstance(one, ev.ToolFailed | ev.ToolReturned)):
+        return Record(known)
     if requests := tuple(one for one in judged if isinstance(one, ev.ApprovalRequested)):
         return Record(_numbered(run, requests))
     if lost := tuple(one for each in judged if isinstance(each, Reconcile) for one in each.starts):
-        return Reconcile(lost)
+        return Reconcile(lost[:most])
     if intents := tuple(one for one in judged if isinstance(one, ev.ToolStarted)):
-        return CallTools(intents)
+        return CallTools(intents[:most])
     if retries := [one.until for one in judged if isinstance(one, Park) and one.until]:
         return Park(until=min(retries))
     return None

@@ -105,4 +105,5 @@ _RULES: Mapping[str, _Rule] = {
     **_all(_kept, "attempt retry_at idempotency_key epoch repeats audit reconciled limit outcome"),
     **_all(_kept, "expires_at remind_at usage model request_id seen raised cost seconds overflow"),
     **_all(_kept, "cut window strategies start noted before tokens"),
+    **_all(_kept, "shown"),
 }

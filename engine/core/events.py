@@ -175,13 +175,15 @@ class ToolStarted(Shape):
 class ToolReturned(Shape):
     """The tool ran to its end; `content` is the text that the model reads.
 
-    `reconciled` where that was looked up later, as the result itself was lost.
+    It is shown the first `shown` characters, or all of them (None). `reconciled` where that
+    was looked up later, as the result itself was lost.
     """
 
     kind: Literal["tool_returned"] = "tool_returned"
     call_id: str
     content: str
     reconciled: bool = False
+    shown: int | None = None
 
 
 class ToolFailed(Shape):

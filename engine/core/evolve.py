@@ -108,7 +108,7 @@ def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a cas
         case ev.ToolStarted():
             return _started(run, event, at)
         case ev.ToolReturned():
-            return settle(run, event.call_id, event.content)
+            return settle(run, event.call_id, event.content, shown=event.shown)
         case ev.ToolFailed():
             return settle(run, event.call_id, event.error, is_error=True)
         case ev.ToolNotExecuted() | ev.ToolInterrupted():

@@ -13,7 +13,7 @@ def found_so_far(run: Run) -> str | None:
     for message in reversed(run.messages):
         if message.role == "assistant" and message.content:
             return message.content
-    results = [result.content for result in run.results] or _last_results(run)
+    results = [result.content[: result.shown] for result in run.results] or _last_results(run)
     return "\n".join(results) or None
 
 

@@ -43,7 +43,17 @@ MESSAGES = frozenset(["inbox", "message", "messages"])
 FORMS = frozenset(["form"])
 # What has fields of its own.
 PARTS = frozenset(
-    ["approval", "approvals", "calls", "demand", "event", "results", "rules", "verdicts"]
+    [
+        "approval",
+        "approvals",
+        "calls",
+        "demand",
+        "event",
+        "long_results",
+        "results",
+        "rules",
+        "verdicts",
+    ]
 )
 _OF_A_MESSAGE = frozenset(["role", "tool_call_id"])
 _OF_A_CALL = frozenset(["id", "type"])

@@ -1,5 +1,6 @@
 """What becomes of one call of the open turn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,13 +10,16 @@ from engine.core.conditions import hold
 from engine.core.demand import Demand
 from engine.core.effects import Park, Reconcile
 from engine.core.messages import Arguments
+from engine.core.nearest import did_you_mean, quoted
 from engine.core.run import Call, Run
 from engine.core.schema import ArgumentsError
 from engine.core.states import ApprovalKind
 from engine.core.tool import Tool
 from engine.core.workflow import Workflow
 
-Judgement = ev.ToolFailed | ev.ToolStarted | ev.ApprovalRequested | Reconcile | Park
+Judgement = (
+    ev.ToolFailed | ev.ToolReturned | ev.ToolStarted | ev.ApprovalRequested | Reconcile | Park
+)
 
 
 def judge(  # noqa: PLR0911 # a judgement a line
@@ -29,17 +33,22 @@ def judge(  # noqa: PLR0911 # a judgement a line
     if changed := case.changed(tool):
         return changed
     if tool is None:
-        known = ", ".join(one.name for one in workflow.tools) or "none"
-        words = f"There is no tool {call.tool!r}. The tools are: {known}."
+        words = _no_such_tool(call.tool, [one.name for one in workflow.tools])
         return ev.ToolFailed(call_id=call.id, error=words)
     if call.attempt == 0 and (refused := case.too_many()):
         return ev.ToolFailed(call_id=call.id, error=refused)
-    if call.error and call.attempt >= workflow.limits.max_attempts:
+    if call.error and call.attempt >= workflow.attempts(tool):
         words = f"Not executed, after {call.attempt} attempts: {call.error}"
         return ev.ToolFailed(call_id=call.id, error=words)
     if case.waits:
         return Park(until=call.retry_at)
     return case.start(tool)
+
+
+def _no_such_tool(name: str, tools: Sequence[str]) -> str:
+    guess = did_you_mean(name, tools)
+    known = f"The tools are: {', '.join(tools) or 'none'}."
+    return " ".join(filter(None, (f"There is no tool {quoted(name)}.", guess, known)))
 
 
 def terms_of(demand: Demand) -> str:
@@ -85,12 +94,12 @@ class _Case:
         if tool.form is not None:
             return self._ask("question", arguments, demand)
         if call.status == "granted" and call.digest == tool.digest(arguments, demand):
-            return self._intent(tool, arguments, call.attempt + 1)
+            return self._run(tool, arguments)
         if call.status == "requested" and demand.ask != "always":
             audit = demand.source if demand.ask == "audit" else None
-            return self._intent(tool, arguments, call.attempt + 1, audit=audit)
+            return self._run(tool, arguments, audit=audit)
         if rule := self._rule(tool, arguments, demand):
-            return self._intent(tool, arguments, call.attempt + 1, rule=rule)
+            return self._run(tool, arguments, rule=rule)
         if call.attempt > 0 and call.error is None:
             return self._ask("in_doubt", arguments, demand)
         return self._ask("tool_call", arguments, demand)
@@ -183,7 +192,7 @@ class _Case:
                 return "the tool needs approval now"
             if call.digest != tool.digest(arguments, demand):
                 return "the policy has changed since it was approved"
-        if call.attempt >= self.workflow.limits.max_attempts:
+        if call.attempt >= self.workflow.attempts(tool):
             return f"it was started {call.attempt} times"
         if tool.key_ttl is not None and call.started_at is not None:
             age = (self.now - call.started_at).total_seconds()
@@ -215,6 +224,18 @@ class _Case:
 
     def _after(self, seconds: float | None) -> datetime | None:
         return None if seconds is None else self.now + timedelta(seconds=seconds)
+
+    def _run(
+        self, tool: Tool, arguments: Arguments, *, audit: str | None = None, rule: str | None = None
+    ) -> ev.ToolStarted | ev.ToolReturned | ev.ToolFailed:
+        """Its next attempt; what is known from the run alone is its result already."""
+        if tool.from_run is None:
+            return self._intent(tool, arguments, self.call.attempt + 1, audit=audit, rule=rule)
+        try:
+            words = tool.from_run(self.run, arguments, self.workflow.limits.max_result_chars)
+        except ArgumentsError as error:
+            return ev.ToolFailed(call_id=self.call.id, error=str(error))
+        return ev.ToolReturned(call_id=self.call.id, content=words)
 
     def _intent(
         self,

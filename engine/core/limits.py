@@ -26,6 +26,7 @@ RAISABLE: tuple[Bound, ...] = get_args(Bound)
 _OF_REQUESTS: tuple[Bound, ...] = ("context",)  # declared by Context, not here
 IN_PARTS: tuple[Bound, ...] = ("max_cost_usd", "max_seconds", "max_age")  # may be below 1
 
+_ALWAYS_KEPT = ("max_result_chars", "max_parallel_tools")  # no run comes to an end at these
 # What every release has counted into a workflow's definition, whatever it is.
 _ALWAYS_DECLARED = ("max_turns", "max_attempts")
 
@@ -37,9 +38,10 @@ class Limits(Shape):
     `max_tokens` and `max_cost_usd` are of all replies; `max_seconds` is how long models
     and tools worked, `max_age` how long ago the run began, both in seconds; unless one is
     set, a run may wait for people as long as it takes. `max_repeats` is how often in a row
-    the same calls may give the same results. `on_limit` says what comes of a run that has
-    reached one: it is aborted, a person is asked, or the model gives a last answer without
-    tools.
+    the same calls may give the same results. `on_limit` says what comes of a run that
+    has reached one: it is aborted, a person is asked, or the model gives a last answer
+    without tools. Of one result the model is shown `max_result_chars` characters at most,
+    and of the calls of a turn `max_parallel_tools` run at once.
     """
 
     max_turns: int = 12
@@ -50,6 +52,8 @@ class Limits(Shape):
     max_seconds: float = 3600
     max_age: float | None = None
     max_repeats: int = 3
+    max_result_chars: int = 20_000
+    max_parallel_tools: int = 8
     on_limit: OnLimit = "abort"
 
     def __init__(self, **bounds: float | Decimal | str | None) -> None:
@@ -59,7 +63,7 @@ class Limits(Shape):
         except ValidationError as error:
             fault = error.errors()[0]
             raise DefinitionError(f"limits: {fault['loc'][0]}: {fault['msg']}") from error
-        for name in RAISABLE:
+        for name in (*RAISABLE, *_ALWAYS_KEPT):
             bound = getattr(self, name, None)
             if bound is not None and bound < 1 and name not in IN_PARTS:
                 raise DefinitionError(f"limits: {name} must be at least 1, not {bound}")

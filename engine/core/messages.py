@@ -52,11 +52,20 @@ class Message(Shape):
 
 
 class ToolResult(Shape):
-    """What came of one call: the text that the model reads, and whether it is an error."""
+    """What came of one call: the text, and whether it is an error.
+
+    The model reads the first `shown` characters of it, or all of them (None).
+    """
 
     call_id: str
     content: str
     is_error: bool = False
+    shown: int | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more of it than the model is shown."""
+        return self.shown is not None and self.shown < len(self.content)
 
 
 class Usage(Shape):

@@ -13,15 +13,23 @@ def move(run: Run, call_id: str, status: CallStatus, **changes: object) -> Chang
     return {"calls": tuple(changed if call.id == call_id else call for call in run.calls)}
 
 
-def settle(
-    run: Run, call_id: str, content: str, approval_id: str | None = None, *, is_error: bool = False
+def settle(  # noqa: PLR0913 # a result has these
+    run: Run,
+    call_id: str,
+    content: str,
+    approval_id: str | None = None,
+    *,
+    is_error: bool = False,
+    shown: int | None = None,
 ) -> Changes:
     """The call with its result, and with it the approval that brought it about."""
-    result = ToolResult(call_id=call_id, content=content, is_error=is_error)
+    result = ToolResult(call_id=call_id, content=content, is_error=is_error, shown=shown)
+    kept = {"long_results": (*run.long_results, result)} if result.is_cut else {}
     closed = close(run, approval_id) if approval_id is not None else {}
     return (
         move(run, call_id, "settled", error=None, retry_at=None)
         | closed
+        | kept
         | {"results": (*run.results, result)}
     )
 

@@ -242,6 +242,7 @@ class Checkpoint(Shape):
 class Run(Checkpoint):
     """The whole run: its checkpoint, its transcript, and the results of the open turn.
 
+    `long_results` are, whole, all those of which the model was shown a part.
     `inbox` are messages that came in the midst of a turn; the model sees them at its next.
 
     `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
@@ -251,6 +252,7 @@ class Run(Checkpoint):
 
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
+    long_results: tuple[ToolResult, ...] = ()
     inbox: tuple[Message, ...] = ()
     summary: str | None = None
     verdicts: tuple[Verdict, ...] = ()

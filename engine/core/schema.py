@@ -6,6 +6,7 @@ from typing import Protocol
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from engine.core.canonical import parse_object, require_canonical
+from engine.core.faults import faults_of_model, faults_of_schema
 from engine.core.secret_values import written_down
 from engine.core.strict import null_means_absent
 from engine.errors import DefinitionError
@@ -44,11 +45,15 @@ class ModelArguments:
         try:
             return self._written_down(given)
         except ValidationError as error:
-            raise ArgumentsError(_in_words(error)) from error
+            raise ArgumentsError(faults_of_model(error, self._names)) from error
         except ArgumentsError:
             raise
         except Exception as error:  # an author's validators may raise anything
             raise ArgumentsError(f"{type(error).__name__}: {error}") from error
+
+    @property
+    def _names(self) -> list[str]:
+        return [info.alias or name for name, info in self._model.model_fields.items()]
 
     def _written_down(self, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """The arguments as JSON values; the function gets what they read as, so that must agree."""
@@ -84,20 +89,19 @@ class SchemaArguments:
             raise DefinitionError(f"tool {tool}: parameters: {error.message}") from error
         self._validator = Draft202012Validator(schema, registry=Registry())  # fetches nothing
         self._nullable = null_means_absent(schema)
+        properties = schema.get("properties")
+        self._names = [*properties] if isinstance(properties, dict) else []
         self._try_out(tool)
 
     def parse(self, text: str) -> dict[str, JsonValue]:
         """See Validator."""
         arguments = _read(text, self._nullable)
         try:
-            faults = [
-                f"{'.'.join(map(str, fault.absolute_path)) or 'arguments'}: {fault.message}"
-                for fault in self._validator.iter_errors(arguments)
-            ]
+            faults = faults_of_schema(self._validator.iter_errors(arguments), self._names)
         except Exception as error:  # a reference that leads nowhere, or round in circles
             raise ArgumentsError(f"they cannot be checked: {error}") from error
         if faults:
-            raise ArgumentsError("; ".join(faults))
+            raise ArgumentsError(faults)
         return arguments
 
     def _try_out(self, tool: str) -> None:
@@ -122,10 +126,3 @@ def _read(text: str, nullable: frozenset[str]) -> dict[str, JsonValue]:
 
 def _shown(read: BaseModel) -> dict[str, JsonValue]:
     return read.model_dump(mode="json", by_alias=True)
-
-
-def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_context=False)
-    )

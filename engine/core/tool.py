@@ -14,13 +14,17 @@ from engine.core.context import context_parameter
 from engine.core.demand import Demand
 from engine.core.forms import Form
 from engine.core.masking import PLAIN
+from engine.core.messages import Arguments
 from engine.core.policy import Policy, fault_of
-from engine.core.schema import SchemaArguments, Validator
+from engine.core.run import Run
+from engine.core.schema import ModelArguments, SchemaArguments, Validator
 from engine.core.secret_paths import secret_paths
 from engine.core.states import Repeats
+from engine.core.terms import BACKOFF, Isolation, fault_of_terms
 from engine.errors import DefinitionError
 
 Reconciler = Callable[[str, Mapping[str, JsonValue]], object]
+FromRun = Callable[[Run, Arguments, int], str]
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Chat Completions accepts
 
@@ -40,6 +44,16 @@ class Tool:
     idempotent call remembers its key. A `transactional` tool writes through the
     `transaction` of its ToolContext, and nothing else; what it wrote and its result
     are kept together or not at all.
+
+    `timeout` is for how many seconds an attempt is waited for. With `isolation="process"`
+    it runs in a process of its own, which is killed then with all that it began; a thread
+    cannot be, and goes on. `transient` are errors after which a tool that may be repeated,
+    or looked up, is called again; `not_executed` those that say for certain that nothing
+    happened, as NotExecuted does. `max_attempts` is how many there are in all (else the
+    run's own), `backoff` how many seconds at most are waited before the second; it doubles.
+
+    What `from_run` gives, of the run, the arguments and the most characters, is the result
+    where it is there; the function is not called then.
     """
 
     name: str
@@ -53,6 +67,13 @@ class Tool:
     reconcile: Reconciler | None = None
     key_ttl: float | None = None
     transactional: bool = False
+    timeout: float | None = None
+    isolation: Isolation = "thread"
+    transient: tuple[type[Exception], ...] = ()
+    not_executed: tuple[type[Exception], ...] = ()
+    max_attempts: int | None = None
+    backoff: float = BACKOFF
+    from_run: FromRun | None = None
     form: Form | None = None
     validator: Validator | None = None
 
@@ -68,7 +89,9 @@ class Tool:
             self.digest({}, Demand())
         except ValueError as error:
             raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
-        if fault := self._fault():
+        object.__setattr__(self, "transient", _several(self.transient))
+        object.__setattr__(self, "not_executed", _several(self.not_executed))
+        if fault := self._fault() or fault_of_terms(self):
             raise DefinitionError(f"tool {self.name}: {fault}")
 
     def _fault(self) -> str | None:
@@ -88,6 +111,11 @@ class Tool:
     def context(self) -> str | None:
         """The parameter of the function that is given a ToolContext, or None."""
         return context_parameter(self.name, self.function)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether its arguments are read by the function's own type hints."""
+        return isinstance(self.validator, ModelArguments)
 
     @cached_property
     def schema_digest(self) -> str:
@@ -138,3 +166,8 @@ class Tool:
         if self.validator is None:
             raise DefinitionError(f"tool {self.name} has no validator")
         return self.validator
+
+
+def _several(kinds: object) -> tuple[object, ...]:
+    """One error, or several."""
+    return (*kinds,) if isinstance(kinds, list | tuple | set | frozenset) else (kinds,)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_type_hints, overload
+from typing import Any, TypedDict, Unpack, get_type_hints, overload
 
 from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -15,6 +15,7 @@ from engine.core.schema import ModelArguments
 from engine.core.secret_paths import secret_paths
 from engine.core.secret_values import SecretSchema
 from engine.core.strict import null_means_absent
+from engine.core.terms import Isolation
 from engine.core.tool import Reconciler, Tool
 from engine.errors import DefinitionError
 
@@ -27,34 +28,37 @@ _UNNAMEABLE = (
 )
 
 
+class Declared(TypedDict, total=False):
+    """What an author may say of a tool beside its function; see Tool."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    approval: Policy | None
+    reconcile: Reconciler | None
+    key_ttl: float | None
+    transactional: bool
+    timeout: float | None
+    isolation: Isolation
+    transient: tuple[type[Exception], ...]
+    not_executed: tuple[type[Exception], ...]
+    max_attempts: int | None
+    backoff: float
+
+
 @overload
 def tool(function: Function, /) -> Tool: ...
 @overload
 def tool(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    read_only: bool = False,
-    destructive: bool = True,
-    idempotent: bool = False,
-    approval: Policy | None = None,
-    reconcile: Reconciler | None = None,
-    key_ttl: float | None = None,
-    transactional: bool = False,
+    *, name: str | None = None, description: str | None = None, **declared: Unpack[Declared]
 ) -> Callable[[Function], Tool]: ...
-def tool(  # noqa: PLR0913 # what there is to say about a tool
+def tool(
     function: Function | None = None,
     /,
     *,
     name: str | None = None,
     description: str | None = None,
-    read_only: bool = False,
-    destructive: bool = True,
-    idempotent: bool = False,
-    approval: Policy | None = None,
-    reconcile: Reconciler | None = None,
-    key_ttl: float | None = None,
-    transactional: bool = False,
+    **declared: Unpack[Declared],
 ) -> Tool | Callable[[Function], Tool]:
     """A Tool made from a function, sync or async.
 
@@ -64,15 +68,8 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
     for the hints and the rest. Raises DefinitionError for a parameter without a type
     hint, or one that cannot be given by name.
     """
-    declared = {
-        "read_only": read_only,
-        "destructive": destructive and not read_only,
-        "idempotent": idempotent,
-        "approval": approval,
-        "reconcile": reconcile,
-        "key_ttl": key_ttl,
-        "transactional": transactional,
-    }
+    if declared.get("read_only"):
+        declared["destructive"] = False
 
     def make(function: Function) -> Tool:
         return _make(function, name, description, declared)
@@ -81,7 +78,7 @@ def tool(  # noqa: PLR0913 # what there is to say about a tool
 
 
 def _make(
-    function: Function, name: str | None, description: str | None, declared: dict[str, Any]
+    function: Function, name: str | None, description: str | None, declared: Declared
 ) -> Tool:
     doc = parse(inspect.getdoc(function) or "")
     title = name or str(getattr(function, "__name__", type(function).__name__))

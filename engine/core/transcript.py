@@ -2,7 +2,8 @@
 
 from engine.core import events as ev
 from engine.core.bounded import after_reply
-from engine.core.messages import Message
+from engine.core.cutting import READ_RESULT, shown_of
+from engine.core.messages import Message, ToolResult
 from engine.core.moves import Changes
 from engine.core.run import Call, Run
 
@@ -45,11 +46,20 @@ def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSup
 
 
 def _in_model_order(run: Run) -> tuple[Message, ...]:
-    results = {result.call_id: result.content for result in run.results}
+    results = {result.call_id: result for result in run.results}
     return tuple(
-        Message(role="tool", tool_call_id=call.id, content=_told(call, results[call.id]))
+        Message(
+            role="tool", tool_call_id=call.id, content=_told(call, _shown(run, results[call.id]))
+        )
         for call in run.calls
     )
+
+
+def _shown(run: Run, result: ToolResult) -> str:
+    if result.shown is None:
+        return result.content
+    readable = READ_RESULT in run.tools
+    return shown_of(result.content, result.shown, result.call_id, readable=readable)
 
 
 def _told(call: Call, result: str) -> str:

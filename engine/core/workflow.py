@@ -17,6 +17,7 @@ from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
 from engine.core.run import Run
 from engine.core.sizes import tokens_in, tokens_of
+from engine.core.terms import declared_terms
 from engine.core.tool import Tool
 from engine.errors import DefinitionError
 
@@ -150,6 +151,7 @@ class Workflow:
                 "approval": declared(tool.approval),
                 "hints": [tool.read_only, tool.destructive, tool.idempotent, tool.transactional],
                 "key_ttl": tool.key_ttl,
+                **declared_terms(tool),
             }
             for tool in self.tools
         ]
@@ -187,6 +189,10 @@ class Workflow:
         if not demands:
             return Demand(ask="never" if tool and tool.read_only else "always")
         return reduce(Demand.stricter, demands)
+
+    def attempts(self, tool: Tool) -> int:
+        """How many attempts at one call of the tool are made in all."""
+        return tool.max_attempts or self.limits.max_attempts
 
     @property
     def wants_starter(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest
 from engine.ports import Clock, Closeable
 from engine.rates.gate import Entry, Gate
 from engine.rates.limit import RateLimit
@@ -49,12 +49,6 @@ class RateLimited:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """See ModelClient."""
-        return await self.model.complete(request)
-
-    async def stream(self, request: ModelRequest, on_delta: OnDelta) -> ModelReply:
-        """See StreamingModel; without text where the model itself does not stream."""
-        if isinstance(self.model, StreamingModel):
-            return await self.model.stream(request, on_delta)
         return await self.model.complete(request)
 
     async def aclose(self) -> None:

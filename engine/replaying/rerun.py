@@ -13,7 +13,7 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Reconcile, Record, SumUp
+from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
@@ -177,7 +177,9 @@ class _Walk:
         for call in run.calls:
             if call.id == call_id and is_open(run, call):
                 match judge(self._as_today(run), self._workflow, call, one.at):
-                    case ev.ToolStarted() | ev.ApprovalRequested() | ev.ToolFailed() as judged:
+                    case Reconcile() | Park():
+                        return None
+                    case judged:
                         return judged
         return None
 

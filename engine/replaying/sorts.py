@@ -47,7 +47,10 @@ def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case 
             return "decided" if event.summary is None else "model"
         case ev.ToolFailed():  # of a call that had not begun it is a refusal
             return "tool" if run.call(event.call_id).status == "started" else "decided"
-        case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
+        case ev.ToolReturned():  # of a call that had not begun it is what the run itself knew
+            begun = run.call(event.call_id).status in ("started", "interrupted")
+            return "tool" if begun else "decided"
+        case ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
             return "tool"
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return "notifier"

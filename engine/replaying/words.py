@@ -26,7 +26,7 @@ class Words(NamedTuple):
     would: str
 
 
-def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a case an event
+def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911, PLR0912 # a case an event
     """An event that the engine decides of itself, and that comes upon `run`."""
     match event:
         case ev.ToolStarted():
@@ -37,6 +37,9 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911 # a cas
         case ev.ToolFailed():
             what, why = _call(run, event), event.error
             return Words(f"{what} was refused ({why})", f"refuse {what} ({why})")
+        case ev.ToolReturned() if run.call(event.call_id).status in ("requested", "granted"):
+            what = f"{_call(run, event)} from the run itself"
+            return Words(f"{what} was answered", f"answer {what}")
         case ev.ToolsSettled():
             return Words("the turn was closed", "close the turn")
         case ev.ApprovalsSettled():

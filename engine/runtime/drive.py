@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -18,16 +18,18 @@ from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
 from engine.rates.turns import turn_at
+from engine.runtime.attempt import Attempt
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
-from engine.runtime.feeds import aloud
+from engine.runtime.failing import failure
+from engine.runtime.given_up import unless_given_up
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
 from engine.runtime.perform import call_model, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
-from engine.runtime.tools import call_in_transaction, call_tool, failure, reconcile
+from engine.runtime.tools import call_in_transaction, call_tool, reconcile
 
 _Act = Callable[[Draft, Tool, ev.ToolStarted, asyncio.Lock], Coroutine[None, None, None]]
 
@@ -117,8 +119,7 @@ class Driver:
                 return None
             request = request_of(draft.live, self.workflow)
             hear = self.telemetry.feeds.hearer(request, draft.live.seq)
-            by = (replace(turn, model=aloud(turn.model, hear)), self.clock, self.prices)
-            return await call_model(draft.live, request, *by)
+            return await call_model(draft.live, request, *by, hear=hear)
 
     async def _still_due(self, draft: Draft) -> CallModel | SumUp | None:
         """What the model is to be asked, after some time has passed; None for nothing."""
@@ -153,14 +154,20 @@ class Driver:
             async with door:
                 outcome = await self._transact(draft, tool, intent)
         else:
-            outcome = await call_tool(tool, intent, draft.live.id, self.clock.now)
+            attempt = self._attempt(draft, tool, intent)
+            calling = call_tool(attempt, self.clock.now)
+            outcome = await unless_given_up(self.store, self.clock, attempt, calling)
         if outcome is not None:
             await self._report(draft, outcome, door)
 
     async def _reconcile(
         self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
-        await self._report(draft, await reconcile(tool, start, draft.live.id, self.clock.now), door)
+        attempt = self._attempt(draft, tool, start)
+        await self._report(draft, await reconcile(attempt, self.clock.now), door)
+
+    def _attempt(self, draft: Draft, tool: Tool, intent: ev.ToolStarted) -> Attempt:
+        return Attempt(tool, intent, draft.live.id, self.workflow)
 
     async def _report(self, draft: Draft, outcome: ev.Event, door: asyncio.Lock) -> None:
         async with door:
@@ -176,11 +183,11 @@ class Driver:
         if not isinstance(self.store, Transactional):
             raise StoreError(f"tool {tool.name} needs a store with transactions")
 
-        before = draft.copy()
+        before, attempt = draft.copy(), self._attempt(draft, tool, intent)
 
         def work(transaction: Transaction) -> None:
             try:
-                outcome = call_in_transaction(tool, intent, draft.live.id, transaction)
+                outcome = call_in_transaction(attempt, transaction)
             except Exception as error:
                 raise _ToolRaisedError from error
             draft.report(outcome, self.clock.now())
@@ -189,7 +196,7 @@ class Driver:
             await commit_with(draft, self.store, self.telemetry, work)
         except _ToolRaisedError as raised:
             error = raised.__cause__ or raised
-            return failure(tool, intent, error, self.clock.now())
+            return failure(attempt, error, self.clock.now())
         except ConflictError:
             draft.outcomes.clear()  # what the tool wrote was rolled back
             await self._rebase(draft)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.core.clean import clean_text
 from engine.core.updates import TextDelta
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
+from engine.core.workflow import ModelRequest, OnDelta
 from engine.ports import Entry
 
 MOST_ITEMS = 1000
@@ -142,22 +142,3 @@ class Feeds:
             letters += len(said)
 
         return hear
-
-
-@dataclass(frozen=True, slots=True)
-class _Aloud:
-    """A model whose replies are heard while they are made."""
-
-    model: StreamingModel
-    hear: OnDelta
-
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        """See ModelClient."""
-        return await self.model.stream(request, self.hear)
-
-
-def aloud(model: ModelClient, hear: OnDelta | None) -> ModelClient:
-    """The model, heard while it writes, where it can be and somebody hears."""
-    if hear is None or not isinstance(model, StreamingModel):
-        return model
-    return _Aloud(model, hear)

@@ -13,7 +13,7 @@ from engine.core.messages import Message
 from engine.core.run import Run
 from engine.core.sizes import tokens_in
 from engine.core.summing_up import cut, summary_request
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
 from engine.errors import (
     ContextOverflowError,
     EngineError,
@@ -29,17 +29,26 @@ from engine.runtime.backoff import retry_at
 _Reading = Callable[[ModelReply, Message, Mapping[str, object]], ev.Event]
 
 
-async def call_model(
-    run: Run, request: ModelRequest, turn: Turn, clock: Clock, prices: Prices
+async def call_model(  # noqa: PLR0913 # what a call takes
+    run: Run,
+    request: ModelRequest,
+    turn: Turn,
+    clock: Clock,
+    prices: Prices,
+    *,
+    hear: OnDelta | None = None,
 ) -> ev.Event:
-    """What came of asking the model once, in our turn."""
+    """What came of asking the model once, in our turn.
+
+    `hear` is told the text as it comes, where the model can tell it so.
+    """
 
     def read(reply: ModelReply, message: Message, took: Mapping[str, object]) -> ev.Event:
         if reply.finish_reason == "length":
             return _cut(request, message, took, clock)
         return _read(run, request.turn, reply, message, took)
 
-    return await _tried(run, request, read, (turn, clock, prices))
+    return await _tried(run, request, read, (turn, clock, prices), hear)
 
 
 async def sum_up(
@@ -56,12 +65,16 @@ async def sum_up(
 
 
 async def _tried(
-    run: Run, request: ModelRequest, read: _Reading, by: tuple[Turn, Clock, Prices]
+    run: Run,
+    request: ModelRequest,
+    read: _Reading,
+    by: tuple[Turn, Clock, Prices],
+    hear: OnDelta | None = None,
 ) -> ev.Event:
     turn, clock, prices = by
     began = clock.now()
     try:
-        reply = await _ask(turn.model, request)
+        reply = await _ask(turn.model, request, hear)
         turn.settle(reply.usage.total_tokens)
         seconds = max(0.0, (clock.now() - began).total_seconds())
         return _replied(reply, _took(reply, seconds, prices), read)
@@ -77,8 +90,10 @@ async def _tried(
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
-async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
+async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) -> ModelReply:
     try:
+        if hear is not None and isinstance(model, StreamingModel):
+            return await model.stream(request, hear)
         return await model.complete(request)
     except EngineError:
         raise
@@ -87,12 +102,13 @@ async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
 
 
 def _took(reply: ModelReply, seconds: float, prices: Prices) -> dict[str, object]:
+    name = reply.model if isinstance(reply.model, str) else None  # an endpoint may say anything
     return {
         "usage": reply.usage,
         "model": clean_value(reply.model),
-        "cost": prices.cost(reply.model, reply.usage),
+        "cost": prices.cost(name, reply.usage),
         "seconds": seconds or None,
-        "window": prices.window(reply.model),
+        "window": prices.window(name),
     }
 
 

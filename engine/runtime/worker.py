@@ -57,10 +57,12 @@ class Worker:
         try:
             await self._settle_owed()
             while not self._stopping.is_set():
+                was_idle = not self._running  # else one may have become ready since we looked
                 await self._fill()
-                if once and not self._running:
+                if once and was_idle and not self._running:
                     break
-                await self._wait()
+                if was_idle or self._running:
+                    await self._wait()
         finally:
             while self._running:
                 await asyncio.wait(self._running.values())

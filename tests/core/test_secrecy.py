@@ -41,7 +41,7 @@ STRUCTURE = frozenset(
         raised raises seconds tool_calls
         model name notice_id notifier notify occasion on_expiry origin outcome quorum reconciled
         redact remind_at remind_every repeats request_id requested_at retry retry_at role roles
-        rule_id ruled run_id schema_digest secrets seen seq started_at started_by state status
+        rule_id ruled run_id schema_digest secrets seen seq shown started_at started_by state status
         terms to_review tool tools turns unread untold updated_at usage verdict workflow
         """,
     )

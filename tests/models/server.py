@@ -63,8 +63,8 @@ class ProtocolServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
         self.headers = list[dict[str, str]]()
-        self.streams: Callable[[Reply], Reply] | None = None
         self.held = threading.Event()  # a reply is held back
+        self.streams: Callable[[Reply], Reply] | None = None
 
     def answer(self, request: dict[str, Any]) -> Reply:
         """What this request is answered with; it is kept."""
@@ -109,19 +109,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.wfile.write(reply.body)
-        if reply.pieces is not None:
-            self._send(reply.pieces, cut=reply.cut)
+        self._send(reply)
 
-    def _send(self, pieces: Sequence[bytes | threading.Event], *, cut: bool) -> None:
-        for piece in pieces:
+    def _send(self, reply: Reply) -> None:
+        for piece in reply.pieces or ():
             if isinstance(piece, bytes):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
             else:
-                piece.wait(60)
-        if not cut:
+                piece.wait(30)
+        if reply.pieces is not None and not reply.cut:
             self.wfile.write(b"0\r\n\r\n")
-        self.close_connection = self.close_connection or cut
+        self.close_connection = self.close_connection or reply.cut
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -132,8 +131,9 @@ def serving(
     *replies: Reply, streams: Callable[[Reply], Reply] | None = None
 ) -> Iterator[ProtocolServer]:
     """A server that runs until the context ends; `streams` makes a reply one that streams."""
-    with running(ProtocolServer(list(replies))) as server:
-        server.streams = streams
+    made = ProtocolServer(list(replies))
+    made.streams = streams
+    with running(made) as server:
         yield server
 
 

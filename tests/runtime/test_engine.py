@@ -56,9 +56,8 @@ LOOK, PAY = ("look", {"order": "1"}), ("pay", {"order": "1"})
 def engine(
     *replies: Any, tools: Sequence[Tool] = WORKFLOW.tools, store: str = SQLITE, **more: Any
 ) -> Engine:  # as Engine has them
-    workflow = Workflow(
-        name="shop", instructions="Help.", tools=tools, limits=Limits(max_turns=300)
-    )
+    limits = Limits(max_turns=300, max_tool_calls=1000, max_repeats=300, max_tokens=10**9)
+    workflow = Workflow(name="shop", instructions="Help.", tools=tools, limits=limits)
     return Engine(store=store, workflows=[workflow], model=ScriptedModel(replies), **more)
 
 
@@ -112,7 +111,8 @@ async def test_log_journal_and_seq_are_of_one_length_over_several_processes() ->
         assert line["trigger"] == recorded.event.kind
         assert line["at"] == recorded.at.isoformat(timespec="microseconds")
         fields = recorded.event.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
-        versions = {"v": 2} if recorded.event.kind == "run_started" else {}
+        newest = {"run_started": 2, "tools_requested": 3, "model_answered": 2}
+        versions = {"v": newest[recorded.event.kind]} if recorded.event.kind in newest else {}
         assert line["data"] == fields | versions
 
 

@@ -7,12 +7,23 @@ from typing import Any
 
 import pytest
 
-from engine import BadInputError, Engine, ModelReply, ModelRequest, State, Workflow, tool
+from engine import (
+    BadInputError,
+    Engine,
+    ModelReply,
+    ModelRequest,
+    ScriptedModel,
+    State,
+    Workflow,
+    tool,
+)
 from engine.core.commands import Approve
 from engine.core.messages import Message
 from engine.errors import TransientModelError
+from engine.stores.memory import MemoryStore
 from tests.clock import Jumping
 from tests.runtime.test_engine import LOOK, OK, PAY, SQLITE, calls, engine, log_lines
+from tests.spec import pay
 
 
 async def test_it_drives_what_is_new_and_what_was_decided_and_then_stops() -> None:
@@ -28,6 +39,33 @@ async def test_it_drives_what_is_new_and_what_was_decided_and_then_stops() -> No
         states = {run.id: run.state for run in await waystation.runs()}
     assert states.pop("r3") is State.Done
     assert set(states.values()) == {State.AwaitingApproval}
+
+
+async def test_it_does_not_stop_on_an_answer_from_before_its_last_run_ended() -> None:
+    looked, worker = asyncio.Event(), None
+
+    class Slow:
+        async def complete(self, request: ModelRequest) -> ModelReply:
+            await looked.wait()
+            return await ScriptedModel([calls(PAY), OK]).complete(request)
+
+    class Meanwhile(MemoryStore):
+        async def ready(self, **wanted: Any) -> Any:
+            found = await super().ready(**wanted)
+            if worker is not None and worker._running and not looked.is_set():  # noqa: SLF001 # as it happens
+                looked.set()
+                await asyncio.gather(*worker._running.values())  # noqa: SLF001 # as above
+                await host._take("r1", (Approve(by="ann"),))  # noqa: SLF001 # by another process
+            return found
+
+    shop = Workflow(name="shop", instructions="", tools=[pay], model=Slow())
+    async with Engine(store=Meanwhile(), workflows=[shop]) as waystation:
+        await waystation.submit("shop", "Hello", "r1")
+        host: Any = waystation._host  # noqa: SLF001 # a verdict whose taker left it to us
+        worker = waystation.worker()
+        await worker.run(once=True)
+        assert looked.is_set()
+        assert (await waystation.run("r1")).state is State.Done
 
 
 async def test_a_stopped_worker_stops_nobody_else_in_its_engine() -> None:

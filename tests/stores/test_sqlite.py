@@ -59,9 +59,14 @@ async def test_what_is_queued_together_shares_a_transaction(tmp_path: Path) -> N
         return False
 
     store._writer._connection.set_commit_hook(count)  # noqa: SLF001 # counted where it happens
-    gate = Event()
-    busy = asyncio.create_task(store._writer.ask(lambda _: gate.wait()))  # noqa: SLF001 # the disk is at work
-    await asyncio.sleep(0)
+    began, gate = Event(), Event()
+
+    def work(_: object) -> bool:
+        began.set()
+        return gate.wait()
+
+    busy = asyncio.create_task(store._writer.ask(work))  # noqa: SLF001 # the disk is at work
+    await asyncio.to_thread(began.wait)
     appends = [asyncio.create_task(store.append(addition(f"r{n}", 0))) for n in range(100)]
     await asyncio.sleep(0)
     gate.set()
