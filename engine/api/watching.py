@@ -43,8 +43,8 @@ class Watching(ABC):
         The run is begun at once, and driven as by `start`, whose errors are raised at the
         end of the updates. To be called in the event loop. See Updates.
         """
-        name = new_id() if run_id is None else run_id
-        return self.watch(name, self.start(workflow, message, name, by=by, customer=customer))
+        host, name = self._host, new_id() if run_id is None else run_id
+        return Updates(host, name, self.start(workflow, message, name, by=by, customer=customer))
 
     def watch(self, run_id: str, doing: Awaitable[Run]) -> Updates:
         """What happens to a run while something is done with it, as it happens.

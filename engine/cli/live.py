@@ -39,8 +39,12 @@ class PlainView:
         if self.offline and self.run_id is None:
             click.echo("No OPENAI_API_KEY: the workflow's own offline model is in use.", err=True)
         self.run_id = str(fields["run_id"])
-        earlier = "  (earlier)" if str(fields["at"]) < self._since else ""
-        self.show(f"{describe(fields)}{earlier}")
+        if line := self.line(fields, earlier=str(fields["at"]) < self._since):
+            self.show(line)
+
+    def line(self, fields: dict[str, object], *, earlier: bool) -> str:
+        """What is shown of a transition; empty where nothing is."""
+        return f"{describe(fields)}{'  (earlier)' if earlier else ''}"
 
     def show(self, line: str) -> None:
         """Print one line, as long as somebody reads: a closed pipe stops no run."""
@@ -91,6 +95,7 @@ class TerminalView(PlainView):
         """The live line, until the context ends."""
         from rich.live import Live
 
+        self._began = time.monotonic()
         return Live(
             console=self._console, get_renderable=self._below, refresh_per_second=8, transient=True
         )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from engine.core.messages import Arguments
     from engine.core.run import PendingApproval, Run
 
+    Act = Callable[[Engine], Awaitable[Run]]
+    Go = Callable[[Act, str], None]
+
 _KEYS = {
     "tool_call": "[a]pprove  [e]dit  [d]eny  [w]rite the result  [s]kip  [q]uit",
     "question": "[w]rite the answer  [d]eny  [s]kip  [q]uit",
@@ -44,12 +47,16 @@ def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int
     if not waiting:
         click.echo("Nothing waits for approval.")
     failed = False
+
+    def go(act: "Act", run_id: str) -> None:
+        drive(settings, settings.changing, model, act, run_id)
+
     for place, asked in enumerate(waiting, 1):
         click.echo(f"\n{place} of {len(waiting)}")
         for line in described(asked):
             click.echo(line)
         try:
-            if not _decide(settings, asked, by, model):
+            if not decided(settings, asked, by, go):
                 break
         except EngineError as error:
             failed = True
@@ -57,29 +64,34 @@ def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int
     return int(failed)
 
 
-def _decide(settings: Settings, asked: "PendingApproval", by: str, model: str | None) -> bool:
-    """Whether to go on to the next one, after a key was pressed for this one."""
+def decided(settings: Settings, asked: "PendingApproval", by: str, go: "Go") -> bool:
+    """Whether to go on to the next one, after a key was pressed for this one.
+
+    `go` does with the run what was decided. Raises as that does; what does not fit is asked again.
+    """
     said = None
     while said is None:
         key = _key(_KEYS[asked.kind])
         if key in {"s", "q"}:
             return key == "s"
         said = _verdict(key, asked, settings)
-    verb, more = said
-    about = {"by": by, **more}
-    if verb != "raise_limits":  # of which there is one question at most
-        about |= {"approval_id": asked.approval_id, "digest": asked.digest}
+    try:
+        go(_act(asked, by, *said), asked.run_id)
+    except BadInputError as error:
+        click.echo(f"waystation: {visible(str(error))}", err=True)
+        return decided(settings, asked, by, go)
+    return True
+
+
+def _act(asked: "PendingApproval", by: str, verb: str, more: dict[str, Any]) -> "Act":
+    about = {"approval_id": asked.approval_id, "digest": asked.digest}
+    told = {"by": by, **more} if verb == "raise_limits" else {**about, "by": by, **more}
 
     def act(engine: "Engine") -> "Awaitable[Run]":
         verdict: Callable[..., Awaitable[Run]] = getattr(engine, verb)
-        return verdict(asked.run_id, **about)
+        return verdict(asked.run_id, **told)
 
-    try:
-        drive(settings, settings.changing, model, act, asked.run_id)
-    except BadInputError as error:
-        click.echo(f"waystation: {visible(str(error))}", err=True)
-        return _decide(settings, asked, by, model)
-    return True
+    return act
 
 
 def _key(choices: str) -> str:

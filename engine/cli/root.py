@@ -19,6 +19,7 @@ _T = TypeVar("_T")
 
 _HOMES = {
     "engine.cli.archiving": ("archive", "forget"),
+    "engine.cli.chatting": ("chat",),
     "engine.cli.driving": ("resume", "start", "worker"),
     "engine.cli.keeping": ("backup", "doctor"),
     "engine.cli.remembering": ("memory",),

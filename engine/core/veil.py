@@ -26,12 +26,14 @@ class Veil:
         """Take what is to be hidden."""
         self._mask, self._held = mask, ""
         self._whole = False  # whether it is all shown at the end, and nothing before
-        self._begun = False
+        self._begun = self._lost = False
         self._longest = max((_span(one) for one in mask.values), default=0)
         self._keys = mask.keys
 
     def more(self, text: str) -> str:
         """What can be shown now that `text` has come, too."""
+        if self._lost:
+            return ""
         self._held += text
         if not self._begun and self._held.strip():
             self._begun = True
@@ -43,8 +45,8 @@ class Veil:
         return shown
 
     def lose(self) -> None:
-        """Nothing; some of the text did not come, so of the rest nothing can be told."""
-        self._held, self._begun, self._whole = "", True, True
+        """Nothing; some of the text did not come, so of the rest nothing can be shown."""
+        self._held, self._lost = "", True
 
     def rest(self) -> str:
         """What had been held back, now that the text is whole."""

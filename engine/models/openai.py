@@ -128,6 +128,8 @@ def _translated(timeout: float) -> Iterator[None]:
             f"the model cannot be reached: {error.__cause__ or error}"
         ) from error
     except (openai.APIError, json.JSONDecodeError, RecursionError) as error:
+        if isinstance(error, openai.APIError) and is_overflow(400, error.code, error.message):
+            raise ContextOverflowError(f"the model's endpoint said: {error.message}") from error
         raise TransientModelError(f"the model's reply cannot be read: {error}") from error
     except (openai.OpenAIError, UnicodeError) as error:
         raise PermanentModelError(f"the model cannot be asked: {error}") from error

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.core.clean import clean_text
 from engine.core.updates import TextDelta
-from engine.core.workflow import ModelRequest
+from engine.core.workflow import ModelRequest, OnDelta
 from engine.ports import Entry
 
 MOST_ITEMS = 1000
@@ -123,7 +123,7 @@ class Feeds:
         for feed in self._feeds.get(run_id, ()) if entries else ():
             feed.put(entries)
 
-    def hearer(self, request: ModelRequest, seq: int) -> Callable[[str], None] | None:
+    def hearer(self, request: ModelRequest, seq: int) -> OnDelta | None:
         """What takes the text of an answer to the request; None where nobody watches."""
         run_id = request.run_id
         if run_id not in self._feeds:

@@ -165,7 +165,7 @@ class Updates(AsyncIterator[Update]):
             return
         seq, turn, attempt = self._words
         self._words = None
-        if whole and (text := self._veil.rest()):
+        if whole and (text := self._secrecy.text(self._veil.rest())):
             about = {"run_id": self._run_id, "seq": seq, "turn": turn, "attempt": attempt}
             self._ready.append(TextDelta.model_validate({**about, "text": text}))
 

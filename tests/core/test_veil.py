@@ -80,3 +80,4 @@ def test_after_a_gap_nothing_is_shown_any_more() -> None:
     veil.more("It is hun")
     veil.lose()
     assert veil.more("ter2 and more words ") == ""
+    assert veil.rest() == ""

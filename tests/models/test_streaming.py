@@ -8,6 +8,7 @@ import pytest
 
 from engine import ModelReply, ModelRequest, OpenAIModel, TransientModelError
 from engine.core.messages import Message
+from engine.errors import ContextOverflowError
 from engine.models.assembling import Assembly
 from tests.models.server import Reply, completion, failure, serving
 from tests.models.sse import DONE, chunk, event, streamed, streaming
@@ -84,6 +85,12 @@ END = chunk({}, "stop")
 def test_what_is_no_whole_reply_is_a_failed_try(reply: Reply, words: str) -> None:
     with pytest.raises(TransientModelError, match=words):
         heard(reply)
+
+
+def test_a_context_that_is_too_long_is_told_in_the_midst_of_a_stream_too() -> None:
+    error = {"message": "too long", "code": "context_length_exceeded"}
+    with pytest.raises(ContextOverflowError, match="too long"):
+        heard(streaming(TEXT, event({"error": error})))
 
 
 def test_an_endpoint_that_does_not_stream_is_heard_all_the_same() -> None:
