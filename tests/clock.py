@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from engine.runtime.lease import RENEWAL
+
 
 class Jumping:
     """A clock that sleeps by jumping, and keeps how long it was asked to."""
@@ -31,6 +33,7 @@ class Jumping:
 class _Sleeper:
     due: Callable[[], bool]
     woken: asyncio.Event
+    seconds: float | None = None  # for so long, unless until some time
 
 
 class Steered:
@@ -57,7 +60,7 @@ class Steered:
     async def sleep(self, seconds: float) -> None:
         end = self.monotonic() + seconds
         self.slept.append(seconds)
-        await self._sleep(lambda: self.monotonic() >= end)
+        await self._sleep(lambda: self.monotonic() >= end, seconds)
 
     async def sleep_until(self, at: datetime) -> None:
         await self._sleep(lambda: self.now() >= at)
@@ -88,14 +91,18 @@ class Steered:
             if not self._stopped and one.due():
                 one.woken.set()
 
+    def is_waited_for(self) -> bool:
+        """Whether something goes on only as time passes, beside the renewal of leases."""
+        return any(one.seconds != RENEWAL for one in self._sleepers)
+
     async def asleep(self, count: int = 1) -> None:
         """Nothing, once so many sleep by this clock."""
         while len(self._sleepers) < count:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _sleep(self, due: Callable[[], bool]) -> None:
-        one = _Sleeper(due, asyncio.Event())
+    async def _sleep(self, due: Callable[[], bool], seconds: float | None = None) -> None:
+        one = _Sleeper(due, asyncio.Event(), seconds)
         self._sleepers.append(one)
         self._changed.set()
         try:

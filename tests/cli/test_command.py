@@ -152,7 +152,7 @@ def bad_app() -> None:
         (("show", "nope"), 1, "no run 'nope'"),
         (("approve", "nope"), 1, "no run 'nope'"),
         (("resume", "nope"), 1, "no run 'nope'"),
-        (("approve", "r1", "--call", "call_9_9"), 1, "it waits for: call_4_1"),
+        (("approve", "r1", "--call", "call_9_9"), 1, "it waits for: issue_refund (call_4_1)"),
         (("list", "--state", "done"), 1, "'done' is no state; there are: AwaitingModel"),
         (("list", "--limit", "0"), 1, "limit must be at least 1"),
         (("list", "--limit", "x"), 2, "'x' is not a valid integer"),

@@ -79,7 +79,8 @@ async def patiently(engine: Engine, work: Coroutine[Any, Any, _T]) -> _T:
     clock: Any = engine._clock  # noqa: SLF001 # as it was given
     task = asyncio.create_task(work)
     while not task.done():
-        clock.run(1)
+        if clock.is_waited_for():
+            clock.run(1)
         await asyncio.sleep(0)
     return await task
 
