@@ -90,33 +90,34 @@ class _Fitting(NamedTuple):
 
     def found(self) -> ev.ContextCompacted | SumUp | None:
         """What the strategies give, in their order, until it fits."""
-        how, used = self.run.compacted or Compaction(), list[StrategyName]()
+        how, tokens = self.run.compacted or Compaction(), self.size
+        used: list[StrategyName] = []
         for strategy in self.workflow.context.strategies:
-            after = self._under(strategy, how)
+            after = self._under(strategy, how, tokens)
             if after == how:
                 continue
-            how = after
+            how, tokens = after, self._tokens(after)
             used.append(strategy.kind)
             if isinstance(strategy, Summarise):
-                return self._summary(how, tuple(used))
-            if self._tokens(how) <= self.room:
+                return self._summary(how, tokens, tuple(used))
+            if tokens <= self.room:
                 break
-        return self._event(how, tuple(used)) if used else None
+        return self._event(how, tokens, tuple(used)) if used else None
 
-    def _under(self, strategy: Strategy, how: Compaction) -> Compaction:
+    def _under(self, strategy: Strategy, how: Compaction, tokens: int) -> Compaction:
         messages = self.run.messages
         match strategy:
             case KeepLast() | Summarise():
                 start = max(how.start, _begin_of_newest(messages, strategy.turns))
                 return how.model_copy(update={"start": start})
             case DropOldResults():
-                return self._with_less(how, _newest_calls(messages, strategy.turns))
+                return self._with_less(how, tokens, _newest_calls(messages, strategy.turns))
             case other:
                 assert_never(other)
 
-    def _with_less(self, how: Compaction, newest: int) -> Compaction:
+    def _with_less(self, how: Compaction, tokens: int, newest: int) -> Compaction:
         """With as many old results noted as bring it to half of the room, the oldest first."""
-        left, tokens = how, self._tokens(how)
+        left = how
         for place in range(max(how.start, how.noted), newest):
             message = self.run.messages[place]
             note = shortened(message)
@@ -136,17 +137,19 @@ class _Fitting(NamedTuple):
     def _measured(self, estimated: int) -> int:
         return -(-estimated * self.size // self.estimated)
 
-    def _event(self, how: Compaction, used: tuple[StrategyName, ...]) -> ev.ContextCompacted:
+    def _event(
+        self, how: Compaction, tokens: int, used: tuple[StrategyName, ...]
+    ) -> ev.ContextCompacted:
         return ev.ContextCompacted(
             strategies=used,
             start=how.start,
             noted=how.noted,
             seen=len(self.run.messages),
             before=self.size,
-            tokens=self._tokens(how),
+            tokens=tokens,
         )
 
-    def _summary(self, how: Compaction, used: tuple[StrategyName, ...]) -> SumUp:
+    def _summary(self, how: Compaction, tokens: int, used: tuple[StrategyName, ...]) -> SumUp:
         return SumUp(
             turn=self.run.turns + 1,
             attempt=self.run.failures + 1,
@@ -155,7 +158,7 @@ class _Fitting(NamedTuple):
             noted=how.noted,
             seen=len(self.run.messages),
             before=self.size,
-            tokens=self._tokens(how),
+            tokens=tokens,
             room=self.room,
         )
 
