@@ -24,6 +24,8 @@ from engine.core.sizes import next_input, tokens_in, tokens_of
 from engine.core.workflow import Workflow
 
 UNKNOWN_WINDOW = 32_000  # tokens that a request may have where nothing is known of the model
+_SUMMARY = " "  # in the place of one that is not there yet
+_SHORTEST, _LONGEST = 150, 6_000  # characters of a summary
 _OF_A_WINDOW = (3, 4)  # the rest is for what the model says
 
 
@@ -94,12 +96,15 @@ class _Fitting(NamedTuple):
         used: list[StrategyName] = []
         for strategy in self.workflow.context.strategies:
             after = self._under(strategy, how, tokens)
-            if after == how:
+            sums_up = isinstance(strategy, Summarise)
+            then = self._tokens(after, _SUMMARY if sums_up else self.run.summary)
+            longest = min(_LONGEST, (tokens - then) * 3 // 2)  # half of what is saved
+            if after == how or then >= tokens or (sums_up and longest < _SHORTEST):
                 continue
-            how, tokens = after, self._tokens(after)
+            how, tokens = after, then
             used.append(strategy.kind)
-            if isinstance(strategy, Summarise):
-                return self._summary(how, tokens, tuple(used))
+            if sums_up:
+                return self._summary(how, tokens, longest, tuple(used))
             if tokens <= self.room:
                 break
         return self._event(how, tokens, tuple(used)) if used else None
@@ -129,9 +134,9 @@ class _Fitting(NamedTuple):
             left = how.model_copy(update={"noted": place + 1})
         return left
 
-    def _tokens(self, how: Compaction) -> int:
+    def _tokens(self, how: Compaction, summary: str | None) -> int:
         """About how many tokens it has then, in the provider's own measure where that is known."""
-        then = tokens_in(laid_out(self.run.messages, how, self.run.summary))
+        then = tokens_in(laid_out(self.run.messages, how, summary))
         return self._measured(then + _tools_size(self.run, self.workflow))
 
     def _measured(self, estimated: int) -> int:
@@ -149,7 +154,9 @@ class _Fitting(NamedTuple):
             tokens=tokens,
         )
 
-    def _summary(self, how: Compaction, tokens: int, used: tuple[StrategyName, ...]) -> SumUp:
+    def _summary(
+        self, how: Compaction, tokens: int, longest: int, used: tuple[StrategyName, ...]
+    ) -> SumUp:
         return SumUp(
             turn=self.run.turns + 1,
             attempt=self.run.failures + 1,
@@ -160,6 +167,7 @@ class _Fitting(NamedTuple):
             before=self.size,
             tokens=tokens,
             room=self.room,
+            longest=longest,
         )
 
 

@@ -103,7 +103,7 @@ def test_what_is_sent_fits_or_the_run_says_so_and_nothing_is_torn_apart(  # noqa
     talk = Conversation(under(*strategies, most=most), "f" * (first + 1), counts=counts)
     gave = iter("r" * size for size in results)
     for what, *how in [*turns, ("asks", 1, None)]:
-        request = talk.asked(gave, "s" * 100)
+        request = talk.asked(gave, "s" * 400)
         if request is None:
             assert (talk.live.state, talk.live.limit) == (State.Aborted, "context")
             assert next_size(talk.live, talk.workflow) > most
@@ -114,6 +114,8 @@ def test_what_is_sent_fits_or_the_run_says_so_and_nothing_is_torn_apart(  # noqa
             talk.asks(how[0], None if how[1] is None else "m" * (how[1] + 1))
         else:
             talk.answers("a" * (how[0] + 1))
+    for event in compactions(talk):
+        assert event.tokens < event.before, "there is a point in it"
     assert_pure(talk)
 
 
@@ -161,7 +163,7 @@ def test_of_the_older_turns_a_note_is_left() -> None:
 
 def test_a_note_says_how_much_of_it_was_the_customer_s() -> None:
     talk = Conversation(under(keep_last(1)))
-    for said in ("And this?", "And that?", "Thank you"):
+    for said in ("And this? " * 30, "And that?", "Thank you"):
         talk.answers(said)
     overflown(talk)
     request = talk.asked(iter([]))
@@ -357,6 +359,19 @@ def test_the_next_summary_has_the_one_before() -> None:
     text = summary_request(talk.live, again).messages[1].content or ""
     assert text.startswith("summary of what was before: Order 7 is lost.")
     assert "call_1_1" not in text, "what was summed up is not summed up twice"
+
+
+def test_a_summary_is_not_summed_up_by_itself() -> None:
+    talk, effect = due_summary()
+    talk.record(summed_up(effect, "s" * 400))
+    assert talk.asked(iter([])) is not None
+    talk.record(ev.ModelAnswered(message=Message(role="assistant", content="Well.")))
+    talk.record(ev.MessageReceived(message="And?"))
+    moved = talk.asked(iter([]))
+    overflown(talk)
+    again = decided(talk)
+    assert moved is not None
+    assert not isinstance(again, SumUp) or again.start > effect.start
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
