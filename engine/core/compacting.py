@@ -125,7 +125,7 @@ class _Fitting(NamedTuple):
         left = how
         for place in range(max(how.start, how.noted), newest):
             message = self.run.messages[place]
-            note = shortened(message)
+            note = shortened(self.run, message)
             if note is message:
                 continue
             if tokens <= self.room // 2:
@@ -136,7 +136,7 @@ class _Fitting(NamedTuple):
 
     def _tokens(self, how: Compaction, summary: str | None) -> int:
         """About how many tokens it has then, in the provider's own measure where that is known."""
-        then = tokens_in(laid_out(self.run.messages, how, summary))
+        then = tokens_in(laid_out(self.run, how, summary))
         return self._measured(then + _tools_size(self.run, self.workflow))
 
     def _measured(self, estimated: int) -> int:

@@ -1,6 +1,7 @@
 """What a model is sent: it fits, or the run says so; and nothing is torn apart."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -28,6 +29,7 @@ from engine.core.effects import CallModel, Record, SumUp
 from engine.core.evolve import fold
 from engine.core.limits import Limits
 from engine.core.messages import Message, Usage
+from engine.core.reading import read_result
 from engine.core.run import Run
 from engine.core.sent import NOTE, context_of
 from engine.core.states import State
@@ -36,7 +38,7 @@ from engine.core.workflow import ModelRequest, Workflow
 from engine.errors import BadInputError, DefinitionError
 from engine.replaying.rerun import rerun
 from tests.core.conversing import Conversation, summed_up
-from tests.spec import NOON, WORKFLOW, Given
+from tests.spec import NOON, WORKFLOW, Given, look
 
 LIMITS = Limits(max_turns=300, max_tool_calls=1000, max_repeats=300)
 LONG = "x" * 1_000
@@ -179,6 +181,19 @@ def test_old_results_say_how_long_they_were_and_the_newest_stays() -> None:
     assert len(results) == 8
     assert (results[0], results[-1]) == (short, LONG)
     assert [one.content for one in talk.live.messages if one.role == "tool"] == [LONG] * 8
+
+
+def test_a_result_that_was_left_out_can_be_read_where_the_workflow_has_the_tool_for_it() -> None:
+    workflow = replace(under(drop_old_results, most=1_500), tools=(look, read_result()))
+    talk, request = talked(workflow, 8)
+    note = next(one.content for one in request.messages if one.role == "tool")
+    assert note == (
+        "[this result, of 1,000 characters, was left out to save room; "
+        'read_result(call_id="call_1_1") reads it]'
+    )
+    part = read_result().from_run
+    assert part is not None
+    assert part(talk.live, {"call_id": "call_1_1", "offset": 0}, 5_000).startswith(LONG)
 
 
 def test_a_summary_stands_in_the_place_of_what_it_sums_up() -> None:
