@@ -11,6 +11,7 @@ from engine.core.record import CallRecord, record_of
 from engine.core.run import Checkpoint, PendingApproval, Run
 from engine.core.secrecy import Secrecy
 from engine.core.states import State
+from engine.core.workflow import Workflow
 from engine.errors import UnreadableRunError
 from engine.replaying.upcoming import Foreseen, Upcoming, upcoming, upcoming_alone
 from engine.runtime.host import Host
@@ -35,10 +36,14 @@ class Masked:
         draft = await self._host.load(run_id)
         return draft.secrecy.told(draft.live)
 
-    async def upcoming(self, run_id: str) -> Foreseen:
-        """What comes next of the run, and what the model is sent then; nothing of it is done."""
+    async def upcoming(self, run_id: str, workflow: Workflow | None = None) -> Foreseen:
+        """What comes next of the run, and what the model is sent then; nothing of it is done.
+
+        As `workflow` has it, or else the engine's own of that name; without either as far as the
+        run alone tells.
+        """
         draft = await self._host.load(run_id)
-        workflow = self._host.equipment.workflows.get(draft.live.workflow)
+        workflow = workflow or self._host.equipment.workflows.get(draft.live.workflow)
         now = self._host.clock.now()
         following = upcoming(draft.live, workflow, now) if workflow else upcoming_alone(draft.live)
         return (following or Upcoming(Park(), (), draft.live)).told(draft.secrecy)

@@ -3,6 +3,9 @@
 import importlib
 import sys
 
+import click
+
+from engine.cli.text import visible
 from engine.core.workflow import Workflow
 from engine.errors import AppError
 
@@ -21,6 +24,16 @@ def load_workflows(app: str) -> list[Workflow]:
     if not isinstance(found, list | tuple) or not all(isinstance(one, Workflow) for one in found):
         raise AppError(f"the app {app!r} is not a list of workflows")
     return list(found)
+
+
+def workflow_of_today(app: str, name: str) -> Workflow | None:
+    """The workflow as the app has it today, if it can be had; else stderr says why not."""
+    try:
+        found = load_workflows(app)
+    except AppError as error:
+        click.echo(f"waystation: {visible(' '.join(str(error).split()))}", err=True)
+        return None
+    return next((one for one in found if one.name == name), None)
 
 
 def _words(error: BaseException) -> str:

@@ -12,7 +12,6 @@ from engine.cli.root import command
 from engine.errors import BadInputError
 
 if TYPE_CHECKING:
-    from engine.core.workflow import Workflow
     from engine.ports import Clock
     from engine.replaying.told import Told
 
@@ -88,26 +87,13 @@ def _walk_by_key(steps: "Iterable[Told]", show: "Callable[[Told], None]") -> Non
 
 
 def _show_moment(settings: Settings, steps: "Iterable[Told]", at: int) -> None:
+    from engine.cli.app import workflow_of_today
     from engine.cli.moment import print_moment
 
     newest = 0
     for one in steps:
         newest = one.step.entry.seq
         if newest == at:
-            print_moment(one, _workflow(settings, one.step.run.workflow), settings)
+            print_moment(one, workflow_of_today(settings.app, one.step.run.workflow), settings)
             return
     raise BadInputError(f"there is no event {at}; the run has 1 to {newest}")
-
-
-def _workflow(settings: Settings, name: str) -> "Workflow | None":
-    """The workflow as the app has it today, if it can be had."""
-    from engine.cli.app import load_workflows
-    from engine.cli.text import visible
-    from engine.errors import AppError
-
-    try:
-        found = load_workflows(settings.app)
-    except AppError as error:
-        click.echo(f"waystation: {visible(' '.join(str(error).split()))}", err=True)
-        return None
-    return next((one for one in found if one.name == name), None)

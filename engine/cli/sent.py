@@ -1,9 +1,8 @@
 """What the model is sent next of a run, to the letter."""
 
-from typing import TYPE_CHECKING
-
 import click
 
+from engine.cli.app import workflow_of_today
 from engine.cli.moment import sent_as_json, sent_lines
 from engine.cli.options import Settings
 from engine.cli.output import print_json
@@ -12,19 +11,12 @@ from engine.cli.text import visible
 from engine.core.effects import CallModel, Recap, SumUp
 from engine.replaying.upcoming import Foreseen
 
-if TYPE_CHECKING:
-    from engine.api import Engine
-    from engine.core.workflow import Workflow
-
 
 def print_sent(run_id: str, settings: Settings) -> None:
     """Print the messages that the model is sent next, without secrets; nobody is asked."""
-
-    async def look(engine: "Engine") -> "tuple[Foreseen, Workflow | None]":
-        following = await engine.masked.upcoming(run_id)
-        return following, engine.workflows.get(following.run.workflow)
-
-    following, workflow = ask(settings, look)
+    run = ask(settings, lambda engine: engine.masked.run(run_id))
+    workflow = workflow_of_today(settings.app, run.workflow)
+    following = ask(settings, lambda engine: engine.masked.upcoming(run_id, workflow))
     asked = isinstance(following.effect, CallModel | SumUp | Recap)
     if settings.json:
         about = {"run_id": run_id, "state": following.run.state, "asked": asked}

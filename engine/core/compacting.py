@@ -24,6 +24,8 @@ from engine.core.sizes import next_input, tokens_in, tokens_of
 from engine.core.workflow import Workflow
 
 UNKNOWN_WINDOW = 32_000  # tokens that a request may have where nothing is known of the model
+_SUMMARY = " "  # in the place of one that is not there yet
+_SHORTEST, _LONGEST = 150, 6_000  # characters of a summary
 _OF_A_WINDOW = (3, 4)  # the rest is for what the model says
 
 
@@ -90,36 +92,40 @@ class _Fitting(NamedTuple):
 
     def found(self) -> ev.ContextCompacted | SumUp | None:
         """What the strategies give, in their order, until it fits."""
-        how, used = self.run.compacted or Compaction(), list[StrategyName]()
+        how, tokens = self.run.compacted or Compaction(), self.size
+        used: list[StrategyName] = []
         for strategy in self.workflow.context.strategies:
-            after = self._under(strategy, how)
-            if after == how:
+            after = self._under(strategy, how, tokens)
+            sums_up = isinstance(strategy, Summarise)
+            then = self._tokens(after, _SUMMARY if sums_up else self.run.summary)
+            longest = min(_LONGEST, (tokens - then) * 3 // 2)  # half of what is saved
+            if after == how or then >= tokens or (sums_up and longest < _SHORTEST):
                 continue
-            how = after
+            how, tokens = after, then
             used.append(strategy.kind)
-            if isinstance(strategy, Summarise):
-                return self._summary(how, tuple(used))
-            if self._tokens(how) <= self.room:
+            if sums_up:
+                return self._summary(how, tokens, longest, tuple(used))
+            if tokens <= self.room:
                 break
-        return self._event(how, tuple(used)) if used else None
+        return self._event(how, tokens, tuple(used)) if used else None
 
-    def _under(self, strategy: Strategy, how: Compaction) -> Compaction:
+    def _under(self, strategy: Strategy, how: Compaction, tokens: int) -> Compaction:
         messages = self.run.messages
         match strategy:
             case KeepLast() | Summarise():
                 start = max(how.start, _begin_of_newest(messages, strategy.turns))
                 return how.model_copy(update={"start": start})
             case DropOldResults():
-                return self._with_less(how, _newest_calls(messages, strategy.turns))
+                return self._with_less(how, tokens, _newest_calls(messages, strategy.turns))
             case other:
                 assert_never(other)
 
-    def _with_less(self, how: Compaction, newest: int) -> Compaction:
+    def _with_less(self, how: Compaction, tokens: int, newest: int) -> Compaction:
         """With as many old results noted as bring it to half of the room, the oldest first."""
-        left, tokens = how, self._tokens(how)
+        left = how
         for place in range(max(how.start, how.noted), newest):
             message = self.run.messages[place]
-            note = shortened(message)
+            note = shortened(self.run, message)
             if note is message:
                 continue
             if tokens <= self.room // 2:
@@ -128,25 +134,29 @@ class _Fitting(NamedTuple):
             left = how.model_copy(update={"noted": place + 1})
         return left
 
-    def _tokens(self, how: Compaction) -> int:
+    def _tokens(self, how: Compaction, summary: str | None) -> int:
         """About how many tokens it has then, in the provider's own measure where that is known."""
-        then = tokens_in(laid_out(self.run.messages, how, self.run.summary))
+        then = tokens_in(laid_out(self.run, how, summary))
         return self._measured(then + _tools_size(self.run, self.workflow))
 
     def _measured(self, estimated: int) -> int:
         return -(-estimated * self.size // self.estimated)
 
-    def _event(self, how: Compaction, used: tuple[StrategyName, ...]) -> ev.ContextCompacted:
+    def _event(
+        self, how: Compaction, tokens: int, used: tuple[StrategyName, ...]
+    ) -> ev.ContextCompacted:
         return ev.ContextCompacted(
             strategies=used,
             start=how.start,
             noted=how.noted,
             seen=len(self.run.messages),
             before=self.size,
-            tokens=self._tokens(how),
+            tokens=tokens,
         )
 
-    def _summary(self, how: Compaction, used: tuple[StrategyName, ...]) -> SumUp:
+    def _summary(
+        self, how: Compaction, tokens: int, longest: int, used: tuple[StrategyName, ...]
+    ) -> SumUp:
         return SumUp(
             turn=self.run.turns + 1,
             attempt=self.run.failures + 1,
@@ -155,8 +165,9 @@ class _Fitting(NamedTuple):
             noted=how.noted,
             seen=len(self.run.messages),
             before=self.size,
-            tokens=self._tokens(how),
+            tokens=tokens,
             room=self.room,
+            longest=longest,
         )
 
 

@@ -19,8 +19,8 @@ class CallModel:
 class SumUp:
     """Ask the model to sum up what it is not to be sent any more; see ContextCompacted.
 
-    `tokens` are those of what it is sent then, without the summary; that may be of
-    `longest` characters. What is to be summed up must fit into `room` tokens.
+    `tokens` are those of what it is sent then, without the summary; that may have `longest`
+    characters. What is to be summed up must fit into `room` tokens.
     """
 
     turn: int
@@ -32,11 +32,7 @@ class SumUp:
     before: int
     tokens: int
     room: int
-
-    @property
-    def longest(self) -> int:
-        """How many characters the summary may have."""
-        return max(400, min(6_000, self.room // 3))
+    longest: int
 
 
 @dataclass(frozen=True, slots=True)

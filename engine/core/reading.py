@@ -52,5 +52,8 @@ def _result(run: Run, call_id: str) -> ToolResult:
     for result in run.long_results:
         if result.call_id == call_id:
             return result
+    for message in run.messages:  # one that the model is not sent any more, perhaps
+        if message.role == "tool" and message.tool_call_id == call_id:
+            return ToolResult(call_id=call_id, content=message.content or "")
     known = ", ".join(result.call_id for result in run.long_results) or "none"
     raise ArgumentsError(f"No result under that call_id was cut. Those that were: {known}.")

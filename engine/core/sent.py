@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engine.core.cutting import READ_RESULT
 from engine.core.messages import Message
 from engine.core.run import HEAD, Compaction, Run
 
@@ -16,30 +17,30 @@ def context_of(run: Run) -> tuple[Message, ...]:
     """The messages that a model is sent: the transcript, or what its compactions left of it."""
     if run.compacted is None:
         return run.messages
-    return laid_out(run.messages, run.compacted, run.summary)
+    return laid_out(run, run.compacted, run.summary)
 
 
-def laid_out(
-    messages: Sequence[Message], how: Compaction, summary: str | None
-) -> tuple[Message, ...]:
+def laid_out(run: Run, how: Compaction, summary: str | None) -> tuple[Message, ...]:
     """The messages as that compaction leaves them.
 
     Instructions and first message stand at the head; the note, with the summary if there is
     one, in the place of what is left out.
     """
-    left_out = messages[HEAD : how.start]
+    messages, left_out = run.messages, run.messages[HEAD : how.start]
     note = (_note(left_out, summary),) if left_out else ()
     rest = (
-        shortened(one) if place < how.noted else one
+        shortened(run, one) if place < how.noted else one
         for place, one in enumerate(messages[how.start :], how.start)
     )
     return (*messages[:HEAD], *note, *rest)
 
 
-def shortened(message: Message) -> Message:
+def shortened(run: Run, message: Message) -> Message:
     """A tool's result as a note of how long it was; the same message where that saves nothing."""
     content = message.content or ""
-    note = f"[this result, of {len(content):,} characters, was left out to save room]"
+    readable = READ_RESULT in run.tools
+    how = f'; {READ_RESULT}(call_id="{message.tool_call_id}") reads it' if readable else ""
+    note = f"[this result, of {len(content):,} characters, was left out to save room{how}]"
     if message.role != "tool" or len(content) <= len(note):
         return message
     return message.model_copy(update={"content": note})

@@ -10,6 +10,7 @@ from engine.core.messages import FunctionCall, Message, ToolCall, Usage
 from engine.core.request import request_of
 from engine.core.run import Run
 from engine.core.sizes import tokens_in
+from engine.core.summing_up import cut
 from engine.core.workflow import ModelRequest, Workflow
 from tests.spec import NOON, STARTED
 
@@ -80,6 +81,7 @@ class Conversation:
 
 def summed_up(effect: SumUp, summary: str) -> ev.ContextCompacted:
     """What a model's summary is journalled as."""
+    summary = cut(summary, effect.longest)
     more = tokens_in((Message(role="user", content=summary),))
     return ev.ContextCompacted(
         strategies=effect.strategies,

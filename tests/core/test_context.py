@@ -1,6 +1,7 @@
 """What a model is sent: it fits, or the run says so; and nothing is torn apart."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -28,6 +29,7 @@ from engine.core.effects import CallModel, Record, SumUp
 from engine.core.evolve import fold
 from engine.core.limits import Limits
 from engine.core.messages import Message, Usage
+from engine.core.reading import read_result
 from engine.core.run import Run
 from engine.core.sent import NOTE, context_of
 from engine.core.states import State
@@ -36,7 +38,7 @@ from engine.core.workflow import ModelRequest, Workflow
 from engine.errors import BadInputError, DefinitionError
 from engine.replaying.rerun import rerun
 from tests.core.conversing import Conversation, summed_up
-from tests.spec import NOON, WORKFLOW, Given
+from tests.spec import NOON, WORKFLOW, Given, look
 
 LIMITS = Limits(max_turns=300, max_tool_calls=1000, max_repeats=300)
 LONG = "x" * 1_000
@@ -103,7 +105,7 @@ def test_what_is_sent_fits_or_the_run_says_so_and_nothing_is_torn_apart(  # noqa
     talk = Conversation(under(*strategies, most=most), "f" * (first + 1), counts=counts)
     gave = iter("r" * size for size in results)
     for what, *how in [*turns, ("asks", 1, None)]:
-        request = talk.asked(gave, "s" * 100)
+        request = talk.asked(gave, "s" * 400)
         if request is None:
             assert (talk.live.state, talk.live.limit) == (State.Aborted, "context")
             assert next_size(talk.live, talk.workflow) > most
@@ -114,6 +116,8 @@ def test_what_is_sent_fits_or_the_run_says_so_and_nothing_is_torn_apart(  # noqa
             talk.asks(how[0], None if how[1] is None else "m" * (how[1] + 1))
         else:
             talk.answers("a" * (how[0] + 1))
+    for event in compactions(talk):
+        assert event.tokens < event.before, "there is a point in it"
     assert_pure(talk)
 
 
@@ -161,7 +165,7 @@ def test_of_the_older_turns_a_note_is_left() -> None:
 
 def test_a_note_says_how_much_of_it_was_the_customer_s() -> None:
     talk = Conversation(under(keep_last(1)))
-    for said in ("And this?", "And that?", "Thank you"):
+    for said in ("And this? " * 30, "And that?", "Thank you"):
         talk.answers(said)
     overflown(talk)
     request = talk.asked(iter([]))
@@ -177,6 +181,19 @@ def test_old_results_say_how_long_they_were_and_the_newest_stays() -> None:
     assert len(results) == 8
     assert (results[0], results[-1]) == (short, LONG)
     assert [one.content for one in talk.live.messages if one.role == "tool"] == [LONG] * 8
+
+
+def test_a_result_that_was_left_out_can_be_read_where_the_workflow_has_the_tool_for_it() -> None:
+    workflow = replace(under(drop_old_results, most=1_500), tools=(look, read_result()))
+    talk, request = talked(workflow, 8)
+    note = next(one.content for one in request.messages if one.role == "tool")
+    assert note == (
+        "[this result, of 1,000 characters, was left out to save room; "
+        'read_result(call_id="call_1_1") reads it]'
+    )
+    part = read_result().from_run
+    assert part is not None
+    assert part(talk.live, {"call_id": "call_1_1", "offset": 0}, 5_000).startswith(LONG)
 
 
 def test_a_summary_stands_in_the_place_of_what_it_sums_up() -> None:
@@ -357,6 +374,19 @@ def test_the_next_summary_has_the_one_before() -> None:
     text = summary_request(talk.live, again).messages[1].content or ""
     assert text.startswith("summary of what was before: Order 7 is lost.")
     assert "call_1_1" not in text, "what was summed up is not summed up twice"
+
+
+def test_a_summary_is_not_summed_up_by_itself() -> None:
+    talk, effect = due_summary()
+    talk.record(summed_up(effect, "s" * 400))
+    assert talk.asked(iter([])) is not None
+    talk.record(ev.ModelAnswered(message=Message(role="assistant", content="Well.")))
+    talk.record(ev.MessageReceived(message="And?"))
+    moved = talk.asked(iter([]))
+    overflown(talk)
+    again = decided(talk)
+    assert moved is not None
+    assert not isinstance(again, SumUp) or again.start > effect.start
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from engine import Engine, State
+from engine import ContextOverflowError, Engine, Message, State
 from tests.replay.market import Market
-from tests.replay.meters import reading, said
+from tests.replay.meters import reading, said, spent
 
 MORE = {"max_turns": Decimal(2)}
 
@@ -35,6 +35,18 @@ class MeasuredRuns:
         await self._start(engine, "meter-ask", "going-round", *round_and_round)
         run = await engine.raise_limits("going-round", MORE, by="ann")
         assert run.limit == "max_repeats"
+
+    async def compacted(self, engine: Engine) -> None:
+        """Requests that get too long: results left out, turns summed up, and nothing to be done."""
+        told = [reading(meter, "history") for meter in ("1", "2", "3", "4")]
+        too_long = ContextOverflowError("that is too long")
+        half = spent(Message(role="assistant", content="Half an"), finish_reason="length")
+        summary = said("Meters 1 to 3 stood at 7, each day.")
+        drops, sums = "meter-drop_old_results", "meter-summarise"
+        await self._start(engine, drops, "left-out", *told, too_long, said("28"))
+        await self._start(engine, sums, "summed-up", *told, half, summary, said("28"))
+        await self._start(engine, drops, "too-long", too_long)
+        assert (await engine.run("too-long")).limit == "context"
 
     async def _start(self, engine: Engine, workflow: str, run_id: str, *sayings: Any) -> None:
         self._market.says(run_id, sayings)

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from engine import Limits, Message, ModelReply, Price, Tool, Usage, Workflow, tool
+from engine import (
+    Context,
+    Limits,
+    Message,
+    ModelReply,
+    Price,
+    Tool,
+    Usage,
+    Workflow,
+    drop_old_results,
+    summarise,
+    tool,
+)
 from tests.replay.market import Market
 from tests.runtime.test_engine import calls
 
@@ -10,8 +22,21 @@ PRICES = {"meter": Price(input="1", output="4", cached="0.25", window=8000)}
 
 
 def meters(market: Market) -> list[Workflow]:
-    """A workflow for each thing that may come of a limit; the market says what models say."""
-    return [
+    """A workflow for each thing that may come of a limit, and two whose requests get too long.
+
+    The market says what models say.
+    """
+    full = [
+        Workflow(
+            name=f"meter-{strategy.kind}",
+            instructions="Help people at the meters.",
+            tools=(_history(),),
+            model=market,
+            context=Context(strategies=(strategy,)),
+        )
+        for strategy in (drop_old_results, summarise)
+    ]
+    limited = [
         Workflow(
             name=f"meter-{on_limit}",
             instructions="Help people at the meters.",
@@ -21,13 +46,12 @@ def meters(market: Market) -> list[Workflow]:
         )
         for on_limit in ("ask", "answer", "abort")
     ]
+    return [*full, *limited]
 
 
-def reading(meter: str) -> ModelReply:
+def reading(meter: str, tool: str = "read_meter") -> ModelReply:
     """The model wants a meter read; that takes tokens of a known price."""
-    message = Message.model_validate(
-        {"role": "assistant", **calls(("read_meter", {"meter": meter}))}
-    )
+    message = Message.model_validate({"role": "assistant", **calls((tool, {"meter": meter}))})
     return spent(message)
 
 
@@ -48,3 +72,12 @@ def _read() -> Tool:
         return f"meter {meter} stands at 7"
 
     return read_meter
+
+
+def _history() -> Tool:
+    @tool(read_only=True)
+    def history(meter: str) -> str:
+        """Read all that a meter has shown."""
+        return f"meter {meter}: " + ", ".join(f"day {day}: 7" for day in range(60))
+
+    return history

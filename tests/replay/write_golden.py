@@ -176,6 +176,7 @@ async def write(folder: Path) -> None:
         writer.kept.forgotten,
         writer.measured.asked,
         writer.measured.ended,
+        writer.measured.compacted,
     ):
         async with writer.engine() as engine:
             await part(engine)
