@@ -26,6 +26,7 @@ from engine.stores.sqlite import SqliteStore
 from tests.clock import Jumping
 from tests.replay.bazaar import APPROVERS, Bell, bazaar
 from tests.replay.bazaar_runs import BazaarRuns
+from tests.replay.diaries import RememberedRuns, diaries
 from tests.replay.kept_runs import KeptRuns
 from tests.replay.market import Market
 from tests.replay.measured_runs import MeasuredRuns
@@ -55,6 +56,7 @@ class Writer:
         self.bells = (Bell("bell"), Bell("horn", OSError("nobody there")))
         self.bazaar = BazaarRuns(self.market, self.pass_time)
         self.measured = MeasuredRuns(self.market)
+        self.remembered = RememberedRuns(self.market)
         self.kept = KeptRuns(self.market, self.clock.now, folder)
 
     def pass_time(self, how_long: timedelta) -> None:
@@ -68,6 +70,7 @@ class Writer:
                 bazaar(self.market, *self.bells),
                 vault(self.market),
                 *meters(self.market),
+                *diaries(self.market),
             ],
             approvers=APPROVERS,
             prices=PRICES,
@@ -176,6 +179,7 @@ async def write(folder: Path) -> None:
         writer.kept.forgotten,
         writer.measured.asked,
         writer.measured.ended,
+        writer.remembered.noted,
         writer.measured.compacted,
     ):
         async with writer.engine() as engine:
