@@ -71,8 +71,11 @@ def _about_approvals(event: ev.Event, told: Any) -> Iterator[str]:  # noqa: ANN4
 
 def _asked(event: ev.ApprovalRequested, told: Any) -> Iterator[str]:  # noqa: ANN401 # JSON
     kind = event.approval_kind.replace("_", " ")
-    yield f"{kind}: {visible(event.tool)} ({visible(event.call_id)}), with exactly:"
-    yield from in_full(told["arguments"])
+    if event.call_id:
+        yield f"{kind}: {visible(event.tool)} ({visible(event.call_id)}), with exactly:"
+        yield from in_full(told["arguments"])
+    else:
+        yield f"{kind}: {visible(event.tool)}"
     yield f"digest {visible(event.digest)}"
     if event.reason:
         yield f"because {visible(told['reason'])}"

@@ -11,6 +11,7 @@ from engine.ports import Clock
 from engine.rates.limit import RateLimit
 from engine.rates.meter import Meter
 
+_LONG = 10.0  # seconds; who is to wait longer leaves, and makes room for other endpoints' runs
 _ENOUGH = 64  # at once: after a pause there is no storm any more
 _JITTER = 0.1  # of a pause, so that not all processes come back at once; a second at most
 
@@ -38,13 +39,18 @@ class Gate:
                 self._limit = both
                 self._meter.narrow(both)
 
-    async def enter(self, tokens: int) -> "Entry":
-        """The way in, once it is our turn; it is left by `leave`."""
+    async def enter(self, tokens: int) -> "Entry | datetime":
+        """The way in, once it is our turn; it is left by `leave`.
+
+        A time where the endpoint is to be left alone for long: nobody is inside before then.
+        """
         waiter, waited = _Waiter(), False
         with self._lock:
             self._queue.append(waiter)
         try:
             while pause := self._pause(waiter, tokens):
+                if pause.is_long and pause.until:
+                    return pause.until
                 waited = True
                 await waiter.rest(self._clock, pause)
             return Entry(tokens, self._pauses, waited=waited)
@@ -78,15 +84,20 @@ class Gate:
             until = now + timedelta(seconds=pause)
             self._held = (now, max(until, self._held_until(now) or until))
             self._pauses, self._easing = self._pauses + 1, 1
+            for waiter in self._queue:
+                waiter.call()
 
     def _pause(self, waiter: "_Waiter", tokens: int) -> "_Pause | None":
         """None, and we are inside; else what is waited for."""
         with self._lock:
             waiter.called.clear()
+            now = self._clock.now()
+            until = self._held_until(now)
+            if until and (until - now).total_seconds() > _LONG:
+                return _Pause(until=until, is_long=True)
             if self._queue[0] is not waiter:
                 return _Pause()
-            now = self._clock.now()
-            if until := self._held_until(now):
+            if until:
                 return _Pause(until=until)
             bounds = (self._limit.max_concurrent, self._easing)
             if self._inside >= min((one for one in bounds if one), default=self._inside + 1):
@@ -123,6 +134,7 @@ class _Pause:
 
     until: datetime | None = None
     seconds: float | None = None
+    is_long: bool = False
 
     def __bool__(self) -> bool:
         return True

@@ -59,11 +59,15 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The model, ours to ask once; what came of it is told to those who wait."""
+    """The model, ours to ask once; what came of it is told to those who wait.
+
+    Not so where it is `held`: then its endpoint is to be left alone until that time.
+    """
 
     model: ModelClient
     gate: Gate | None = None
     entry: Entry | None = None
+    held: datetime | None = None
 
     @property
     def waited(self) -> bool:
@@ -89,17 +93,21 @@ async def turn_at(model: ModelClient, tokens: int, clock: Clock) -> AsyncIterato
         return
     gate = _gate(model, clock)
     entry = await gate.enter(tokens)
+    if isinstance(entry, datetime):
+        yield Turn(model, held=entry)
+        return
     try:
         yield Turn(_bare(model), gate, entry)
     finally:
         gate.leave()
 
 
-_GATES: dict[tuple[Clock, Hashable], Gate] = {}
+_GATES: dict[tuple[Hashable, Hashable], Gate] = {}
 
 
 def _gate(model: Paced, clock: Clock) -> Gate:
-    gate = _GATES.setdefault((clock, model.endpoint), Gate(clock))
+    whose = clock if isinstance(clock, Hashable) else id(clock)
+    gate = _GATES.setdefault((whose, model.endpoint), Gate(clock))
     gate.narrow(model.rate)
     return gate
 

@@ -68,6 +68,8 @@ def _closing(asked: Approval, event: ev.Event) -> Closing:
         case ev.ApprovalGranted():
             changed = asked.original is not None or event.arguments is not None
             return "edited" if changed else "granted"
+        case ev.LimitsRaised():
+            return "granted"
         case ev.ApprovalDenied():
             return "denied"
         case ev.ApprovalAnswered():

@@ -54,6 +54,8 @@ def _steps(before: Run, event: ev.Event, after: Run) -> Iterator[tuple[str, str]
             yield before.call(event.call_id).tool, "returned"
         case ev.ToolFailed():
             yield before.call(event.call_id).tool, "failed"
+        case ev.ApprovalDenied(call_id=""):  # of going on at a limit
+            return
         case ev.ApprovalDenied() | ev.ApprovalAnswered() | ev.ApprovalExpired():
             about = after.call(event.call_id)
             if about.status == "settled":  # else it was escalated

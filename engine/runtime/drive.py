@@ -64,7 +64,8 @@ class Driver:
         while not self.stopping.is_set():
             effect = decide(draft.live, self.workflow, self.clock.now())
             if not isinstance(effect, Park):
-                await self._perform(draft, effect)
+                if until := await self._perform(draft, effect):
+                    return until
             elif await self._commit(draft):
                 return effect.until
         await self._commit(draft)
@@ -76,12 +77,13 @@ class Driver:
 
     async def _perform(
         self, draft: Draft, effect: CallModel | SumUp | CallTools | Reconcile | Notify | Record
-    ) -> None:
+    ) -> datetime | None:
+        """Until when it has to wait, though nothing more is known of the run; else None."""
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
             case CallModel() | SumUp():
-                await self._call_model(draft, effect)
+                return await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
                 stamped = tuple(one.model_copy(update={"epoch": epoch}) for one in intents)
@@ -96,21 +98,32 @@ class Driver:
                     await self._notify(draft, untold)
             case other:
                 assert_never(other)
+        return None
 
     async def _notify(self, draft: Draft, untold: tuple[tuple[str, str], ...]) -> None:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> None:
+    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> datetime | None:
         if not await self._still_ours(draft):
-            return
+            return None
         event = await until_stopped(self.stopping, self._ask_in_turn(draft, effect))
+        if isinstance(event, datetime):
+            return event
         if event is not None:
             draft.report(event, self.clock.now())
+        return None
 
-    async def _ask_in_turn(self, draft: Draft, effect: CallModel | SumUp) -> ev.Event | None:
-        """What came of asking the model; None where something else is due when our turn comes."""
+    async def _ask_in_turn(
+        self, draft: Draft, effect: CallModel | SumUp
+    ) -> ev.Event | datetime | None:
+        """What came of asking the model, or when it may be asked at the earliest.
+
+        None where something else is due when our turn comes.
+        """
         async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
+            if turn.held:
+                return turn.held
             due = await self._still_due(draft) if turn.waited else effect
             by = (turn, self.clock, self.prices)
             if isinstance(due, SumUp):

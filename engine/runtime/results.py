@@ -9,6 +9,7 @@ from engine.core.events import ToolReturned
 from engine.core.limits import Limits
 
 MOST_KEPT = 2_000_000  # characters of one result; a journal is no place for more
+_NOTE = 100  # characters of them, for a note
 MOST_SAID = 4_000  # characters of an error
 
 _BYTES = bytes | bytearray | memoryview
@@ -38,10 +39,10 @@ def said(error: BaseException) -> str:
 
 
 def _kept(text: str) -> str:
-    missing = len(text) - MOST_KEPT
-    if missing <= 0:
+    if len(text) <= MOST_KEPT:
         return text
-    return f"{text[:MOST_KEPT]}\n[The last {missing:,} characters were not kept.]"
+    kept = MOST_KEPT - _NOTE
+    return f"{text[:kept]}\n[The last {len(text) - kept:,} characters were not kept.]"
 
 
 def _as_json(value: object) -> str:

@@ -148,3 +148,27 @@ def test_the_same_limit_may_be_asked_about_again() -> None:
     said = waystation("send", "r1", "And?").output
     assert "LIMIT: the limit max_turns=3 is reached" in said
     assert waystation("diff", "r1", "r1").exit_code == 0
+
+
+def test_what_reads_runs_reads_those_that_came_to_a_limit() -> None:
+    begun("ask")
+    waystation("deny", "r1", "--by", "bob")
+    waystation("start", "ask", "Hello", "--run-id", "r2")
+    waystation("resume", "r2", "--raise", "max_turns=+2", "--by", "ann")
+    stats = json.loads(waystation("--json", "stats").output)
+    assert (stats["approvals"]["denied"], stats["approvals"]["granted"]) == (1, 1)
+    assert "only in r2: answer: ok" in waystation("diff", "r1", "r2").output
+    replayed = waystation("replay", "r2").output
+    assert "    limit: max_turns\n" in replayed
+    assert "max_turns ()" not in replayed
+    assert "r2 (ask) reruns as it was recorded" in waystation("rerun", "r1", "r2").output
+    audited = waystation("audit").output
+    assert audited.count("look") == 4, "a limit is no call"
+
+
+def test_a_fork_at_the_question_asks_it_anew() -> None:
+    begun("ask")
+    forked = waystation("fork", "r1", "--at", "10", "--run-id", "r2").output
+    assert "deny r2 --approval r2.2 --digest" in forked
+    assert stored("r2").limit == "max_turns"
+    assert stored("r1").state is State.AwaitingApproval

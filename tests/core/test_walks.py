@@ -14,6 +14,7 @@ from engine.core.conditions import hold
 from engine.core.evolve import fold
 from engine.core.ready import ready_at
 from engine.core.run import Run
+from engine.core.sent import NOTE
 from engine.core.states import ENDED
 from tests.core.story import valid_for_chat
 from tests.core.walking import PAY, SHOP, Walk
@@ -55,7 +56,8 @@ def _is_in_shape(run: Run) -> None:
     assert valid_for_chat(run)
     replies = [place for place, one in enumerate(run.messages) if one.role == "assistant"]
     since = run.messages[replies[-1] + 1 if replies else 2 :]
-    unread = [one for one in (*since, *run.inbox) if one.role == "user"]
+    said = [one for one in (*since, *run.inbox) if one.role == "user"]
+    unread = [one for one in said if not (one.content or "").startswith(NOTE)]
     assert run.unread == len(unread)
     assert (ready_at(run) is None) <= (run.state in ENDED or bool(run.approvals))
     waiting = [call.id for call in run.calls if call.status == "waiting"]

@@ -1,7 +1,7 @@
 """The queue before an endpoint, and what is counted there."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,12 @@ def metered(**limit: int) -> Meter:
     return meter
 
 
+async def entered(gate: Gate) -> Entry:
+    entry = await gate.enter(1)
+    assert isinstance(entry, Entry)
+    return entry
+
+
 async def settled() -> None:
     """Nothing, once whoever can go on has."""
     for _ in range(50):
@@ -28,12 +34,12 @@ async def test_after_a_pause_one_goes_alone_and_then_twice_as_many_each_time() -
     gate, inside = Gate(clock), list[Entry]()
 
     async def enter() -> None:
-        inside.append(await gate.enter(1))
+        inside.append(await entered(gate))
 
-    gate.hold(clock.now() + timedelta(seconds=20))
+    gate.hold(clock.now() + timedelta(seconds=9))
     waiting = [asyncio.create_task(enter()) for _ in range(7)]
     await settled()
-    clock.run(19)
+    clock.run(8)
     await settled()
     assert inside == []
     seen = []
@@ -53,12 +59,12 @@ async def test_after_a_pause_one_goes_alone_and_then_twice_as_many_each_time() -
 async def test_a_reply_from_before_a_pause_does_not_end_the_caution() -> None:
     clock = Steered()
     gate = Gate(clock)
-    before = await gate.enter(1)
+    before = await entered(gate)
     gate.hold(clock.now())
     gate.settle(before, 5)
     gate.leave()
     await gate.enter(1)
-    second = asyncio.create_task(gate.enter(1))
+    second = asyncio.create_task(entered(gate))
     await settled()
     assert not second.done()
     gate.leave()
@@ -69,7 +75,7 @@ async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
     gate = Gate(Steered())
     gate.narrow(RateLimit(max_concurrent=1))
     await gate.enter(1)
-    gone, next_one = (asyncio.create_task(gate.enter(1)) for _ in "ab")
+    gone, next_one = (asyncio.create_task(entered(gate)) for _ in "ab")
     await settled()
     gone.cancel()
     gate.leave()
@@ -77,12 +83,26 @@ async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
     assert gone.cancelled()
 
 
+async def test_who_would_have_to_wait_long_is_sent_away_with_the_time() -> None:
+    clock = Steered()
+    gate = Gate(clock)
+    gate.narrow(RateLimit(max_concurrent=1))
+    await entered(gate)
+    waiting = [asyncio.create_task(gate.enter(1)) for _ in "ab"]
+    await settled()
+    until = clock.now() + timedelta(seconds=600)
+    gate.hold(until)
+    for each in await asyncio.gather(*waiting, gate.enter(1)):
+        assert isinstance(each, datetime)
+        assert until <= each <= until + timedelta(seconds=1)
+
+
 async def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
     clock = Steered()
     gate = Gate(clock)
     gate.hold(clock.now() + timedelta(seconds=20))
     clock.jump(-3600)
-    assert not (await gate.enter(1)).waited
+    assert not (await entered(gate)).waited
 
 
 def test_threads_share_one_queue() -> None:

@@ -105,22 +105,30 @@ async def test_requests_a_minute_are_bounded_and_served_in_the_order_they_came()
     assert {(run.state, run.seconds, run.failures) for run in done} == {(State.Done, 0, 0)}
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_who_is_told_to_wait_stops_everybody(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "seconds", "asleep"),
+    [
+        (429, 9, 3),  # all but the first stand in the queue, the first of them with an eye on it
+        (503, 30, 5),  # that is long, so they leave it and come again
+    ],
+)
+async def test_who_is_told_to_wait_stops_everybody(status: int, seconds: int, asleep: int) -> None:
     clock = Steered()
-    with running(Crowd(failure(status, retry_after="30"))) as server:
+    with running(Crowd(failure(status, retry_after=str(seconds)))) as server:
         async with engine_with(model_at(server, max_concurrent=1), clock) as engine:
             first = begun(engine, "a")
             await clock.asleep(2)  # whoever keeps the leases, and the run that has to wait
             others = begun(engine, "b", "c", "d")
-            await clock.asleep(3)
-            clock.run(29)
-            await clock.asleep(3)
+            await clock.asleep(asleep)
+            clock.run(seconds - 1)
+            await clock.asleep(asleep)
             assert server.came == ["a"], "nobody else has met the answer"
             clock.run(4)  # the rest, and the jitter
             done = await asyncio.gather(*first, *others)
             failed = [one.event.kind for one in await engine.journal("b")]
-    assert server.came == ["a", "b", "c", "d", "a"]
+    assert sorted(server.came[1:]) == ["a", "b", "c", "d"]
+    if asleep == 3:
+        assert server.came[1:] == ["b", "c", "d", "a"], "the first to come is the first to go"
     assert {run.state for run in done} == {State.Done}
     assert "model_failed" not in failed, "to wait is no failed try"
 
@@ -142,6 +150,21 @@ async def test_a_stopping_worker_waits_no_longer_and_loses_nothing() -> None:
             await again.run(once=True)
             assert {run.state for run in await engine.runs()} == {State.Done}
     assert server.most <= 2, "the request that was broken off, and one more"
+
+
+async def test_an_endpoint_that_is_left_alone_for_long_keeps_no_worker_from_others() -> None:
+    with running(Crowd(failure(429, retry_after="600"))) as busy, running(Crowd()) as free:
+        flows = [
+            Workflow(name=name, instructions="Help.", model=model_at(server))
+            for name, server in (("busy", busy), ("free", free))
+        ]
+        async with Engine(store="memory://", workflows=flows) as engine:
+            for flow, name in (("busy", "a"), ("busy", "b"), ("free", "c")):
+                await engine.submit(flow, name, name)
+            await engine.worker(concurrency=1).run(once=True)
+            assert [len(await engine.journal(name)) for name in "abc"] == [2, 1, 2]
+            assert (await engine.run("c")).state is State.Done
+    assert (busy.came, free.came) == (["a"], ["c"])
 
 
 async def test_what_became_of_the_run_meanwhile_is_looked_at_before_it_is_asked() -> None:

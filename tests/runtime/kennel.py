@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 
 from engine import NotExecuted, Tool, ToolContext, Workflow, tool
+from engine.runtime.acting import require_person
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -84,6 +85,13 @@ def fail(how: str) -> object:
             return "y" * 100_000_000
 
 
+@tool(isolation="process", read_only=True)
+async def sneak() -> str:
+    """Mean to decide for a person."""
+    require_person("decide for a person")
+    return "decided"
+
+
 def plain(word: str, day: date) -> str:
     """Be no tool by oneself."""
     return f"{word} {day:%d.%m.}"
@@ -97,6 +105,7 @@ def bare(**given: object) -> object:
 TOOLS: tuple[Tool, ...] = (
     receipt,
     later,
+    sneak,
     family,
     replace(family, name="unsure", idempotent=False, timeout=None),
     fail,

@@ -61,7 +61,9 @@ def until_dead(pids: list[int]) -> None:
         time.sleep(0.01)
 
 
-async def test_arguments_secrets_and_the_context_go_there_and_results_come_back() -> None:
+async def test_arguments_secrets_and_the_context_go_there_and_results_come_back(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     run, _ = await drive(
         ("receipt", {"day": "2026-01-02", "pin": "4711-0815"}),
         ("later", {"word": "héllo"}),
@@ -74,6 +76,7 @@ async def test_arguments_secrets_and_the_context_go_there_and_results_come_back(
         "on 02.01.",
         '{"a":1}',
     ]
+    assert "nobody reads this" not in "".join(capfd.readouterr())
     pid, call_id = told()
     assert (int(pid) != os.getpid(), call_id) == (True, "call_1_1")
 
@@ -106,6 +109,11 @@ async def test_what_broke_off_there_is_in_doubt(how: str, reason: str) -> None:
     assert [one.kind for one in journal][-2:] == ["tool_interrupted", "approval_requested"]
 
 
+async def test_a_tool_is_known_for_one_there_and_decides_for_no_person() -> None:
+    run, _ = await drive(("sneak", {}))
+    assert results(run) == ["NotAllowedError: the tool sneak may not decide for a person"]
+
+
 async def test_what_did_nothing_there_is_tried_again() -> None:
     run, journal = await drive(("fail", {"how": "nothing"}))
     kinds = [one.kind for one in journal]
@@ -125,8 +133,8 @@ async def test_an_error_is_known_there_by_its_class_and_is_tried_again() -> None
 async def test_a_result_of_100_mb_is_bounded_in_the_journal_and_before_the_model() -> None:
     run, journal = await drive(("fail", {"how": "return"}))
     (returned,) = [one for one in journal if isinstance(one, events.ToolReturned)]
-    assert len(returned.content) < 2_100_000
-    assert returned.content.endswith("[The last 98,000,000 characters were not kept.]")
+    assert len(returned.content) <= 2_000_000
+    assert returned.content.endswith("[The last 98,000,100 characters were not kept.]")
     (shown,) = results(run)
     assert shown is not None
     assert len(shown) < 20_200
