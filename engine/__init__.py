@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.core.demand import Escalation
     from engine.core.limits import Limits
     from engine.core.machine import legal_triggers, next_state
+    from engine.core.memory import Embedder, Fact, Memory
     from engine.core.messages import Message, Usage
     from engine.core.notices import Notice, Notifier
     from engine.core.policy import ApprovalPolicy, Rule
@@ -115,6 +116,7 @@ __all__ = [
     "DefinitionError",
     "Deny",
     "Divergence",
+    "Embedder",
     "Engine",
     "EngineError",
     "Entry",
@@ -124,11 +126,13 @@ __all__ = [
     "Expect",
     "ExpectedAnswer",
     "ExpectedCall",
+    "Fact",
     "Forgetting",
     "IllegalTransitionError",
     "Limits",
     "LogNotifier",
     "LoggedRun",
+    "Memory",
     "Message",
     "ModelClient",
     "ModelReply",
@@ -203,6 +207,7 @@ _HOMES = {
     "engine.core.demand": "Escalation",
     "engine.core.machine": "legal_triggers next_state",
     "engine.core.limits": "Limits",
+    "engine.core.memory": "Embedder Fact Memory",
     "engine.core.messages": "Message Usage",
     "engine.core.notices": "Notice Notifier",
     "engine.core.policy": "ApprovalPolicy Rule",

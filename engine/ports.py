@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from engine.core.states import State
+from engine.remembering import NOTHING, MemoryChange
 
 if TYPE_CHECKING:
     from engine.core.context import Transaction
@@ -50,8 +51,7 @@ class Entry:
 class Lease:
     """Who may drive a run: nobody, where `owner` is empty.
 
-    `epoch` counts the drivers that the run has had; `expires` is in microseconds
-    since 1970 UTC.
+    `epoch` counts the drivers that the run has had; `expires` is in microseconds since 1970 UTC.
     """
 
     owner: str = ""
@@ -86,12 +86,14 @@ class Append:
     The lease in `head` is the one that the writer knows; it becomes the row's own
     only with the run's first entries. `replaced` are older entries, each the same event under
     the same digest, of which less is left; these alone may change what was written once.
+    `memory` is kept, or not, together with the entries.
     """
 
     expected: int
     entries: tuple[Entry, ...]
     head: Head
     replaced: tuple[Entry, ...] = ()
+    memory: MemoryChange = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from engine.api.forking import Forking
 from engine.api.keeping import Keeping
 from engine.api.looking import Wanted, page_of, pending_in
 from engine.api.reckoning import Reckoning
+from engine.api.remembering import Recollecting
 from engine.api.telling import Telling
 from engine.api.watching import Watching
 from engine.api.wiring import (
@@ -47,7 +48,7 @@ from engine.runtime.watching import settle
 from engine.runtime.worker import Worker
 
 
-class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping):
+class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping, Recollecting):
     """Runs workflows. Use it as `async with Engine(...) as engine`.
 
     Every method that takes a run id raises UnknownRunError where there is no such

@@ -57,8 +57,9 @@ class Keeping(ABC):
     ) -> Forgetting:
         """What became of erasing what was said in these runs, and in those about `customer`.
 
-        Everything that people, models and tools wrote is replaced, in the store, in every
-        archive, in the engine's own log files and in `logs`; the chain of digests still
+        What is remembered of the customer, and what these runs noted, is removed, and a row
+        says that it was. Everything that people, models and tools wrote is replaced, in the store,
+        in every archive, in the engine's own log files and in `logs`; the chain of digests still
         verifies, and the erasure itself is an event, with `by` and `reason`. Only runs that
         have ended are erased; the others are left and named. Done twice, it changes nothing
         more; broken off, it is finished by doing it again. Raises BadInputError where nothing

@@ -51,7 +51,11 @@ def archive(settings: Settings, ended_before: str, to: Path) -> int:
 
 @command("forget", several_logs=True)
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--customer", metavar="KEY", help="Every run that was started with this --customer.")
+@click.option(
+    "--customer",
+    metavar="KEY",
+    help="Every run that was started with this --customer, and all that is remembered of it.",
+)
 @click.option("--by", default=login, help="Who erases. [the login name]")
 @click.option("--reason", help="Why; it is kept.")
 def forget(  # noqa: PLR0913 # what there is to say about it
@@ -81,10 +85,12 @@ def forget(  # noqa: PLR0913 # what there is to say about it
 
 
 def _print(done: "Forgetting") -> None:
-    if not done.erased and not done.left:
+    if not (done.erased or done.left or done.facts):
         click.echo(
             "There is no such run; of one that was forgotten the customer's key is gone, too."
         )
+    if done.facts:
+        click.echo(f"What was remembered: {counted(done.facts, 'note')} erased.")
     for run_id, events in done.erased.items():
         words = (
             f"erased from {counted(events, 'event')}"

@@ -13,7 +13,17 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.text import block, visible
 from engine.core.conditions import in_words
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Recap,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.messages import Message
 from engine.core.run import Run, pending_of
 from engine.core.states import State
@@ -116,7 +126,7 @@ def _next(run: Run, following: Foreseen | None, workflow: "Workflow | None") -> 
         words = " ".join(visible(str(one)) for one in about if one)
         yield f"  {event.kind} would be recorded{f': {words}' if words else ''}"
     yield from _would(following.effect, following.run)
-    if isinstance(following.effect, CallModel | SumUp):
+    if isinstance(following.effect, CallModel | SumUp | Recap):
         yield from sent_lines(following, workflow)
     elif run.state is State.Done and isinstance(following.effect, Park):
         yield "  A message would wake the run; the model would then be sent it, too."
@@ -131,7 +141,7 @@ def sent_lines(following: Foreseen, workflow: "Workflow | None") -> Iterator[str
 
 
 def _tools(following: Foreseen, workflow: "Workflow") -> list[str]:
-    none = following.run.last_words or isinstance(following.effect, SumUp)
+    none = following.run.last_words or isinstance(following.effect, SumUp | Recap)
     return [] if none else [one.name for one in workflow.tools]
 
 
@@ -147,6 +157,8 @@ def _would(effect: Effect, run: Run) -> Iterator[str]:
         case Reconcile(starts):
             names = ", ".join(f"{visible(one.tool)} ({visible(one.call_id)})" for one in starts)
             yield f"  The model is not asked: it is looked up what came of {names}"
+        case Recap():
+            yield "  The model is asked to sum the run up for later ones:"
         case Notify(untold):
             names = ", ".join(f"{visible(name)} of {visible(of)}" for of, name in untold)
             yield f"  The model is not asked: people are told: {names}"
@@ -192,7 +204,7 @@ def as_json(following: Foreseen, workflow: "Workflow | None") -> dict[str, objec
         "state": following.run.state,
     }
     match effect:
-        case CallModel() | SumUp():
+        case CallModel() | SumUp() | Recap():
             plain |= {"turn": effect.turn, "attempt": effect.attempt}
             plain |= sent_as_json(following, workflow)
         case CallTools(starts) | Reconcile(starts):

@@ -22,6 +22,7 @@ _HOMES = {
     "engine.cli.chatting": ("chat",),
     "engine.cli.driving": ("resume", "start", "worker"),
     "engine.cli.keeping": ("backup", "doctor"),
+    "engine.cli.remembering": ("memory",),
     "engine.cli.looking": ("approvals", "diagram", "list", "log", "show"),
     "engine.cli.verdicts": ("abort", "answer", "approve", "deny", "revoke", "send"),
     "engine.cli.reviewing": ("review",),

@@ -9,7 +9,7 @@ from engine.cli.options import Settings
 from engine.cli.output import print_json
 from engine.cli.root import ask
 from engine.cli.text import visible
-from engine.core.effects import CallModel, SumUp
+from engine.core.effects import CallModel, Recap, SumUp
 from engine.replaying.upcoming import Foreseen
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def print_sent(run_id: str, settings: Settings) -> None:
         return following, engine.workflows.get(following.run.workflow)
 
     following, workflow = ask(settings, look)
-    asked = isinstance(following.effect, CallModel | SumUp)
+    asked = isinstance(following.effect, CallModel | SumUp | Recap)
     if settings.json:
         about = {"run_id": run_id, "state": following.run.state, "asked": asked}
         print_json({**about, **sent_as_json(following, workflow)})
@@ -39,6 +39,8 @@ def _heading(following: Foreseen, *, asked: bool) -> str:
     name = f"Run {visible(following.run.id)}"
     if isinstance(following.effect, SumUp):
         return f"{name}: the model is asked next to sum up what it is not sent any more:"
+    if isinstance(following.effect, Recap):
+        return f"{name}: the model is asked next to sum the run up for later ones:"
     if asked:
         return f"{name}: the model is sent next:"
     return f"{name} is {following.run.state}, and the model is not asked now; so far it is sent:"

@@ -19,10 +19,18 @@ _Fields = dict[str, object]
 _KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_args(Event)[0]))
 # The version that brought a field of a kind; an event that has none of them is of version 1.
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
-    "run_started": {"definition": 2, "tools": 2, "by": 3, "customer": 4, "secrets": 4, "redact": 4},
+    "run_started": {
+        "definition": 2,
+        "tools": 2,
+        "by": 3,
+        "customer": 4,
+        "secrets": 4,
+        "redact": 4,
+        "known": 5,
+    },
     "workflow_changed": {"secrets": 2, "redact": 2},
     "tools_requested": {"seen": 2, "cost": 3, "seconds": 3, "window": 3},
-    "model_answered": {"cost": 2, "seconds": 2, "window": 2},
+    "model_answered": {"cost": 2, "seconds": 2, "window": 2, "sums_up": 2},
     "answer_superseded": {"cost": 2, "seconds": 2, "window": 2},
     "model_failed": dict.fromkeys(
         ("usage", "model", "cost", "seconds", "window", "overflow", "cut", "found"), 2

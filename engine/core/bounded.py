@@ -83,6 +83,12 @@ def after_reply(
     }
 
 
+def recapped(run: Run, event: ev.RunSummarised) -> Changes:
+    """The run with nothing left to do, and what its summary took."""
+    took = _spent(run, event) if event.model or event.usage.total_tokens else {}
+    return {**took, "last_cost": run.last_cost, "sums_up": False}
+
+
 def _spent(run: Run, event: Spent) -> Changes:
     known = None if event.cost is None or run.cost is None else run.cost + event.cost
     return {

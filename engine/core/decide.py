@@ -4,11 +4,23 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
+from engine.core.bounds import reached
 from engine.core.compacting import compaction
 from engine.core.deadlines import overdue
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Recap,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.judge import judge
 from engine.core.ready import is_open, ready_at
+from engine.core.recap import recap_of
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.stopping import at_limit
@@ -24,6 +36,8 @@ def decide(run: Run, workflow: Workflow, now: datetime) -> Effect:
             return _dispatch(run, workflow, now) or Record((ev.ToolsSettled(),))
         case State.AwaitingApproval:
             return _wait(run, workflow, now)
+        case State.Done if run.sums_up:
+            return _recap(run, workflow, now)
         case State.Done | State.Aborted:
             return Park()
         case other:
@@ -52,6 +66,14 @@ def _next_turn(run: Run, workflow: Workflow, now: datetime) -> Effect:
             return CallModel(turn=run.turns + 1, attempt=run.failures + 1)
         case other:
             assert_never(other)
+
+
+def _recap(run: Run, workflow: Workflow, now: datetime) -> Effect:
+    """The summary that is due: by the model where the author wants that, and a bound allows it."""
+    asks = workflow.memory is not None and workflow.memory.summaries == "model"
+    if asks and reached(run, workflow.limits.raised(run.raised), now) is None:
+        return Recap(turn=run.turns + 1)
+    return Record((ev.RunSummarised(words=recap_of(run)),))
 
 
 def _wait(run: Run, workflow: Workflow, now: datetime) -> Effect:

@@ -40,6 +40,14 @@ class SumUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Recap:
+    """Ask the model for a summary of the run, which is Done, for later ones."""
+
+    turn: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class CallTools:
     """Commit these intents, then run what they say, all at once."""
 
@@ -74,4 +82,4 @@ class Park:
     until: datetime | None = None
 
 
-Effect = CallModel | SumUp | CallTools | Reconcile | Notify | Record | Park
+Effect = CallModel | SumUp | Recap | CallTools | Reconcile | Notify | Record | Park

@@ -15,7 +15,7 @@ def of_the_journal(run: Run, event: ev.JournalEvent) -> Changes:
         case ev.ArgumentsLost():
             return _lost(run, event)
         case ev.DataErased():
-            return {"erased": True}
+            return {"erased": True, "sums_up": False}
         case ev.ChainSealed():
             return {}
         case other:

@@ -26,7 +26,7 @@ def erased(event: ev.Event, about: About) -> ev.Event:
     """The event with only what need not be erased; the same one where that is all of it."""
     if isinstance(event, ev.DataErased | ev.RunForked | ev.ChainSealed | ev.ArgumentsLost):
         rules: dict[str, _Rule] = {
-            "by": _name
+            "by": name_of
         }  # what somebody did with the journal itself is what is kept of it
     else:
         rules = {name: _RULES[name] for name in type(event).model_fields}
@@ -49,7 +49,7 @@ def _words(value: object, _: About) -> object:
     return ERASED if value else value
 
 
-def _name(value: object, about: About) -> object:
+def name_of(value: object, about: About) -> object:
     """The name, unless it is the customer's."""
     theirs = about.customer is not None and isinstance(value, str)
     return ERASED if theirs and person(str(value)) == person(about.customer or "") else value
@@ -93,8 +93,8 @@ def _all(rule: Callable[[object, About], object], names: str) -> Mapping[str, "_
 
 _Rule = Callable[[object, About], object]
 _RULES: Mapping[str, _Rule] = {
-    **_all(_words, "instructions customer error content reason note found words summary"),
-    **_all(_name, "by"),
+    **_all(_words, "instructions customer error content reason note found words summary known"),
+    **_all(name_of, "by"),
     **_all(_arguments, "arguments"),
     **_all(_conditions, "when"),
     **_all(_form, "form"),
@@ -105,5 +105,5 @@ _RULES: Mapping[str, _Rule] = {
     **_all(_kept, "attempt retry_at idempotency_key epoch repeats audit reconciled limit outcome"),
     **_all(_kept, "expires_at remind_at usage model request_id seen raised cost seconds overflow"),
     **_all(_kept, "cut window strategies start noted before tokens"),
-    **_all(_kept, "shown"),
+    **_all(_kept, "shown sums_up by_model"),
 }

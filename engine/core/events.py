@@ -28,6 +28,7 @@ from engine.core.journal_events import (
     RunForked,
 )
 from engine.core.limit_events import LimitEvent, LimitReached, LimitsRaised, LoopNoticed
+from engine.core.memory_events import RunSummarised
 from engine.core.messages import Arguments, Message
 from engine.core.shape import Shape
 from engine.core.spent import Spent
@@ -64,6 +65,7 @@ __all__ = [
     "RunAborted",
     "RunForked",
     "RunStarted",
+    "RunSummarised",
     "StickyRuleAdded",
     "StickyRuleRevoked",
     "ToolFailed",
@@ -81,7 +83,8 @@ class RunStarted(Shape):
     """A person gave a workflow its first message.
 
     `customer` is whom the run is about. `secrets` has, by the tool's name, the parameters
-    that are secret; `redact` the keys whose values are, wherever they stand.
+    that are secret; `redact` the keys whose values are, wherever they stand. `known` is what
+    was remembered from before, as the model reads it.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -95,6 +98,7 @@ class RunStarted(Shape):
     customer: str | None = None
     secrets: Mapping[str, tuple[str, ...]] = {}
     redact: tuple[str, ...] = ()
+    known: str | None = None
 
 
 class WorkflowChanged(Shape):
@@ -125,9 +129,10 @@ class ToolsRequested(_ModelReplied):
 
 
 class ModelAnswered(_ModelReplied):
-    """The model gave its answer."""
+    """The model gave its answer. With `sums_up` a summary of the run is to follow."""
 
     kind: Literal["model_answered"] = "model_answered"
+    sums_up: bool = False
 
 
 class AnswerSuperseded(_ModelReplied):
@@ -281,6 +286,7 @@ Event = Annotated[
     | ApprovalsSettled
     | RunAborted
     | LimitEvent
+    | RunSummarised
     | JournalEvent,
     Field(discriminator="kind"),
 ]

@@ -25,6 +25,7 @@ TEXTS = frozenset(
         "found",
         "got",
         "instructions",
+        "known",
         "message",
         "note",
         "policy",

@@ -9,9 +9,9 @@ _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # whatever becomes of the clock
 
 
 def ready_at(run: Run) -> datetime | None:
-    """From when on a driver has something to do; None while there is nothing, and at the end."""
+    """From when on a driver has something to do; None while there is nothing."""
     if run.state in ENDED:
-        return None
+        return _AT_ONCE if run.sums_up else None
     if run.state is State.AwaitingModel:
         return run.retry_at or _AT_ONCE
     moving = [call.retry_at or _AT_ONCE for call in run.calls if is_open(run, call)]

@@ -1,8 +1,15 @@
 """What a model is asked next."""
 
+from engine.core.effects import Recap
+from engine.core.messages import Message
 from engine.core.run import Run
-from engine.core.sent import context_of
+from engine.core.sent import NOTE, context_of
 from engine.core.workflow import ModelRequest, Workflow
+
+RECAP = (
+    "the conversation is over. Sum it up for the next one with the same customer, in at most 120 "
+    "plain words: what was asked, what was done, what was promised, what is left open."
+)
 
 
 def request_of(run: Run, workflow: Workflow) -> ModelRequest:
@@ -12,3 +19,10 @@ def request_of(run: Run, workflow: Workflow) -> ModelRequest:
     variant = f"{how.start}.{how.noted}" if how else ""
     turn, attempt = run.turns + 1, run.failures + 1
     return ModelRequest(run.id, turn, attempt, context_of(run), tools, variant=variant)
+
+
+def recap_request(run: Run, effect: Recap) -> ModelRequest:
+    """The request for a summary of the whole run; it has no tools."""
+    asking = Message(role="user", content=NOTE + RECAP)
+    messages = (*context_of(run), asking)
+    return ModelRequest(run.id, effect.turn, effect.attempt, messages, (), "summary", "end")

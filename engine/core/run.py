@@ -233,6 +233,7 @@ class Checkpoint(Shape):
     ruled: int = 0
     rules: tuple[StickyRule, ...] = ()
     unread: int = 0
+    sums_up: bool = False  # Done, and a summary is still to be made
     calls: tuple[Call, ...] = ()
     approvals: tuple[Approval, ...] = ()
     secrets: Mapping[str, tuple[str, ...]] = {}

@@ -24,6 +24,7 @@ _FREE = (
     ev.ToolsRequested
     | ev.ModelAnswered
     | ev.AnswerSuperseded
+    | ev.RunSummarised
     | ev.ToolStarted
     | ev.ToolReturned
     | ev.ApprovalRequested

@@ -59,6 +59,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("limits_raised", State.Aborted, _MODEL),
     *(row for state in ACTIVE for row in _loops(state, "message_received", "sticky_rule_revoked")),
     Transition("message_received", State.Done, _MODEL),
+    *_loops(State.Done, "run_summarised"),
     *_loops(State.Done, "sticky_rule_revoked"),  # else it would hold again after a message
     *(Transition("run_aborted", state, State.Aborted) for state in ACTIVE),
     *_loops(State.Aborted, *_OUTCOMES),  # of calls that were in flight when the run was given up

@@ -14,7 +14,7 @@ def heard(run: Run, event: ev.MessageReceived) -> Changes:
     unread = {"unread": run.unread + 1}
     if run.calls:
         return {"inbox": (*run.inbox, message), **unread}
-    return {"messages": (*run.messages, message), "answer": None, **unread}
+    return {"messages": (*run.messages, message), "answer": None, "sums_up": False, **unread}
 
 
 def closed(run: Run) -> Changes:
@@ -25,7 +25,6 @@ def closed(run: Run) -> Changes:
 
 def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded) -> Changes:
     """The run with a reply in its place: before the messages that the model had not seen."""
-    answered = isinstance(event, ev.ModelAnswered)
     seen = len(run.messages) if event.seen is None else event.seen
     unseen = run.messages[seen:]
     asks = isinstance(event, ev.ToolsRequested)
@@ -36,7 +35,8 @@ def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSup
         "calls": tuple(
             Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls
         ),
-        "answer": event.message.content if answered else None,
+        "answer": event.message.content if isinstance(event, ev.ModelAnswered) else None,
+        "sums_up": isinstance(event, ev.ModelAnswered) and event.sums_up,
         "turns": run.turns + 1,
         **after_reply(run, event),
         "failures": 0,

@@ -12,6 +12,7 @@ from engine.core.canonical import digest
 from engine.core.context_policy import Context
 from engine.core.demand import Demand
 from engine.core.limits import Limits
+from engine.core.memory import Memory
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notifier
 from engine.core.policy import Policy, declared, demanded, fault_of, wants_four_eyes
@@ -89,7 +90,8 @@ class Workflow:
     `approval` is the policy for all its tools; where a tool has its own, the stricter of
     both holds. `notifiers` are told when a run waits for a person. `model` is the
     workflow's own model, used where the engine is given none. The values of the keys in
-    `redact`, whatever their case, are not told outside the store.
+    `redact`, whatever their case, are not told outside the store. With a `memory` it has the
+    tools remember, recall and forget, too.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Workflow:
     notifiers: Sequence[Notifier] = ()
     redact: Sequence[str] = ()
     context: Context = field(default_factory=Context)
+    memory: Memory | None = None
 
     def __post_init__(self) -> None:
         """Refuse, with DefinitionError, a bad name, something that is no tool, a name twice."""
@@ -110,7 +113,7 @@ class Workflow:
             )
         if fault := fault_of(self.approval):
             raise DefinitionError(f"workflow {self.name}: {fault}")
-        object.__setattr__(self, "tools", tuple(self.tools))
+        object.__setattr__(self, "tools", self._all_tools())
         object.__setattr__(self, "notifiers", tuple(self.notifiers))
         object.__setattr__(self, "redact", tuple(self.redact))
         names = [one.name for one in self.notifiers]
@@ -129,6 +132,15 @@ class Workflow:
             if tool.name in seen:
                 raise DefinitionError(f"workflow {self.name}: two tools are named {tool.name}")
             seen.add(tool.name)
+
+    def _all_tools(self) -> tuple[Tool, ...]:
+        """The author's own tools, and those that come with a memory."""
+        if self.memory is None:
+            return tuple(self.tools)
+        from engine.core.memory_tools import MEMORY_TOOLS
+
+        own = [one for one in self.tools if not any(one is built_in for built_in in MEMORY_TOOLS)]
+        return (*own, *MEMORY_TOOLS)
 
     def _require_room(self) -> None:
         if not isinstance(self.context, Context):
@@ -163,6 +175,7 @@ class Workflow:
             **self.limits.declared,
             **({"redact": list(self.redact)} if self.redact else {}),
             **({"context": self.context.declared} if self.context.declared else {}),
+            **({"memory": self.memory.declared} if self.memory else {}),
         }
         return digest(whole)[:16]
 

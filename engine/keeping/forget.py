@@ -9,6 +9,8 @@ from pathlib import Path
 import orjson
 
 from engine.codec.checkpoints import decode_checkpoint
+from engine.codec.events import ticks
+from engine.core.erasing import About, name_of
 from engine.core.states import ENDED
 from engine.errors import ConflictError, CorruptRunError, RefusedError, UnreadableRunError
 from engine.journal.lines import Line
@@ -19,6 +21,7 @@ from engine.keeping.rewriting import Rewritten, rewrite
 from engine.logs.reading import Tally, read_lines
 from engine.logs.runs import LoggedRun, logged_runs
 from engine.ports import Archived
+from engine.remembering import Erasure, Remembering
 from engine.runtime.commit import settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.load import load, unknown
@@ -34,7 +37,8 @@ class Forgetting:
     `erased` has, by run, in how many of its events something was erased now (0: it was
     already); `left` why others were left as they are; `files` in how many lines each was
     changed; `doubtful` where lines stand that may be ours, and cannot be read. `traces` where
-    the store's files may still hold some of it, as somebody else was reading them.
+    the store's files may still hold some of it, as somebody else was reading them. `facts` is
+    how many notes are gone.
     """
 
     erased: dict[str, int] = field(default_factory=dict)
@@ -42,6 +46,7 @@ class Forgetting:
     files: dict[str, int] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
     traces: bool = False
+    facts: int = 0
 
 
 async def forget(
@@ -57,6 +62,7 @@ async def forget(
     await work.erase_stored(wanted)
     await work.erase_archived()
     await work.rewrite_files()
+    await work.erase_facts()
     work.done.traces = not await keeper.store.tidy()
     return work.done
 
@@ -185,6 +191,15 @@ class _Work:
         for run_id, row in self.after.items():
             await self.keeper.store.rearchive(self.rows[run_id], row)
         self.keeper.telemetry.tell(self.told)
+
+    async def erase_facts(self) -> None:
+        """Nothing; what the customer is remembered by, and what these runs noted, is gone."""
+        store, asked = self.keeper.store, self.asked
+        if isinstance(store, Remembering):
+            about = About(asked.customer)
+            erasure = Erasure(ticks(asked.at), str(name_of(asked.by, about)), 0, asked.reason)
+            runs = tuple(self.done.erased)
+            self.done.facts = await store.erase_facts(asked.customer, runs, erasure)
 
     def _count(self, file: Path, found: Rewritten) -> None:
         if found.changed:

@@ -13,7 +13,17 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.accept import accept
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Effect, Notify, Park, Reconcile, Record, SumUp
+from engine.core.effects import (
+    CallModel,
+    CallTools,
+    Effect,
+    Notify,
+    Park,
+    Recap,
+    Reconcile,
+    Record,
+    SumUp,
+)
 from engine.core.evolve import evolve, fold
 from engine.core.judge import judge
 from engine.core.ready import is_open
@@ -223,6 +233,8 @@ def _beginnings(effect: Effect) -> set[_Begun]:
             return {("model", turn, attempt), ("try", turn, attempt)}
         case SumUp(turn=turn, attempt=attempt):
             return {("summary", effect.start, effect.noted), ("try", turn, attempt)}
+        case Recap():
+            return {("recap",)}
         case Reconcile(starts):
             return {("look-up", start.call_id) for start in starts}
         case Notify(untold):
@@ -231,7 +243,9 @@ def _beginnings(effect: Effect) -> set[_Begun]:
             return set()
 
 
-def _beginning_of(run: Run, event: ev.Event) -> _Begun | None:
+def _beginning_of(  # noqa: PLR0911 # a case an event
+    run: Run, event: ev.Event
+) -> _Begun | None:
     """What must have been begun for it to come; None where its own start is recorded."""
     match event:
         case ev.ApprovalNotified() | ev.NotificationFailed():
@@ -240,6 +254,8 @@ def _beginning_of(run: Run, event: ev.Event) -> _Begun | None:
             return ("look-up", event.call_id)
         case ev.ModelFailed():
             return ("try", run.turns + 1, event.attempt)
+        case ev.RunSummarised():
+            return ("recap",)
         case ev.ContextCompacted():
             return ("summary", event.start, event.noted)
         case ev.ToolReturned() | ev.ToolNotExecuted() | ev.ToolFailed() | ev.ToolInterrupted():

@@ -34,7 +34,7 @@ _PERSON = (
 _OF_A_MODEL = (None, "length", "content_filter")
 
 
-def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case a sort
+def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911, PLR0912 # a case a sort
     """The sort of an event that came upon `run`, which the fold has taken."""
     if isinstance(event, _DECIDED):
         return "decided"
@@ -52,6 +52,8 @@ def sort_of(run: Run, event: ev.Event) -> Sort:  # noqa: C901, PLR0911 # a case 
             return "tool" if begun else "decided"
         case ev.ToolNotExecuted() | ev.ToolInterrupted() | ev.ReconcileFailed():
             return "tool"
+        case ev.RunSummarised():
+            return "model" if event.by_model else "decided"
         case ev.ApprovalNotified() | ev.NotificationFailed():
             return "notifier"
         case ev.RunAborted():

@@ -34,6 +34,10 @@ class Models:
                 return
             case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
                 self._reply(event)
+            case ev.RunSummarised():
+                if event.model or event.usage.total_tokens:
+                    self._reply(event, replies=0)
+                return
             case _:
                 return
         self.retries += before.failures > 0

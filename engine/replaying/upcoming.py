@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from engine.core import events as ev
 from engine.core.decide import decide
-from engine.core.effects import CallModel, Effect, Park, Record, SumUp
+from engine.core.effects import CallModel, Effect, Park, Recap, Record, SumUp
 from engine.core.evolve import evolve
 from engine.core.messages import Message
+from engine.core.request import recap_request
 from engine.core.run import Run
 from engine.core.secrecy import Secrecy
 from engine.core.sent import context_of
@@ -28,6 +29,8 @@ class Upcoming(NamedTuple):
         """What the model is sent then; or would be, were it asked for its next message at once."""
         if isinstance(self.effect, SumUp):
             return summary_request(self.run, self.effect).messages
+        if isinstance(self.effect, Recap):
+            return recap_request(self.run, self.effect).messages
         return context_of(self.run)
 
     def told(self, secrecy: Secrecy) -> "Foreseen":

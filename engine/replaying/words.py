@@ -10,6 +10,7 @@ from engine.core.effects import (
     Effect,
     Notify,
     Park,
+    Recap,
     Reconcile,
     Record,
     SumUp,
@@ -68,7 +69,7 @@ def words_of(run: Run, event: ev.Event) -> Words:  # noqa: C901, PLR0911, PLR091
             return Words(_happened(run, other), f"record {other.kind}")
 
 
-def effect_words(run: Run, effect: Effect) -> str:
+def effect_words(run: Run, effect: Effect) -> str:  # noqa: PLR0911 # an effect a case
     """What would be done, as it follows "today's code would"."""
     match effect:
         case CallModel(turn, attempt):
@@ -78,6 +79,8 @@ def effect_words(run: Run, effect: Effect) -> str:
             return "have the model sum up what it is not sent any more"
         case CallTools(events) | Record(events):
             return words_of(run, events[0]).would
+        case Recap():
+            return "ask the model for a summary of the run"
         case Reconcile(starts):
             return f"look up what came of {_call(run, starts[0])}"
         case Notify(untold):

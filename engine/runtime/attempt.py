@@ -8,6 +8,7 @@ from engine.core.events import ToolStarted
 from engine.core.tool import Tool
 from engine.core.workflow import Workflow
 from engine.runtime.backoff import CAP, retry_at
+from engine.runtime.notebook import Notebook
 from engine.runtime.threads import Work
 
 
@@ -19,6 +20,7 @@ class Attempt:
     intent: ToolStarted
     run_id: str
     workflow: Workflow
+    notes: Notebook | None = None
 
     @property
     def call_id(self) -> str:
@@ -34,7 +36,8 @@ class Attempt:
         """What the tool is told of it."""
         intent = self.intent
         key = intent.idempotency_key
-        return ToolContext(self.run_id, intent.call_id, intent.attempt, key, transaction)
+        about = (self.run_id, intent.call_id, intent.attempt, key)
+        return ToolContext(*about, transaction, self.notes)
 
     def bound(self, transaction: Transaction | None = None) -> dict[str, object]:
         """The keyword arguments for the function."""

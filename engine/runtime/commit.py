@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from engine.core.context import Transaction
 from engine.ports import Append, Store, Transactional
+from engine.remembering import NOTHING
 from engine.runtime.draft import Draft
 from engine.runtime.telemetry import Telemetry
 
@@ -42,7 +43,7 @@ async def commit_with(
 def _kept(draft: Draft, telemetry: Telemetry) -> None:
     telemetry.feeds.put(draft.live.id, tuple(draft.staged))
     draft.staged.clear()
-    draft.replaced = ()
+    draft.replaced, draft.memory = (), NOTHING
     draft.outcomes.clear()
     telemetry.tell(draft.lines)
 

@@ -16,6 +16,7 @@ from engine.errors import EngineError
 from engine.journal.lines import Line
 from engine.journal.walk import Step
 from engine.ports import Append, Entry, Head, Lease
+from engine.remembering import NOTHING, MemoryChange
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Draft:
     `lines` are the transitions that the log has not been told yet; the newest
     `len(staged)` of them are not durable yet either. `replaced` are older entries of which the
     next commit leaves less. `outcomes` are those of the
-    staged events that tell what happened outside, with how many messages there were then.
+    staged events that tell what happened outside, with how many messages there were then, and
+    what each had remembered; `memory` is what the next commit has of that.
     `forgeable` is whether something in it was masked without an audit key.
     """
 
@@ -38,7 +40,8 @@ class Draft:
     staged: list[Entry] = field(default_factory=list)
     replaced: tuple[Entry, ...] = ()
     lines: list[Line] = field(default_factory=list)
-    outcomes: list[tuple[Event, int]] = field(default_factory=list)
+    memory: MemoryChange = NOTHING
+    outcomes: list[tuple[Event, int, MemoryChange]] = field(default_factory=list)
     forgeable: bool = False
 
     @property
@@ -66,11 +69,17 @@ class Draft:
             )
             self.staged.append(self._take(event, entry))
 
-    def report(self, outcome: Event, now: datetime) -> None:
+    def report(self, outcome: Event, now: datetime, change: MemoryChange = NOTHING) -> None:
         """Record what happened outside, which must be kept whatever else becomes of the run."""
         seen = len(self.live.messages)
         self.record((outcome,), now)
-        self.outcomes.append((outcome, seen))
+        self.remember(change)
+        self.outcomes.append((outcome, seen, change))
+
+    def remember(self, change: MemoryChange) -> None:
+        """Have the next commit keep what the newest event has remembered."""
+        facts = tuple(replace(one, seq=self.live.seq) for one in change.facts)
+        self.memory += replace(change, facts=facts)
 
     def copy(self) -> Self:
         """The run as it now is, for `become`."""
@@ -96,7 +105,7 @@ class Draft:
             lease=self.lease,
         )
         expected = run.seq - len(self.staged)
-        return Append(expected, tuple(self.staged), head, self.replaced)
+        return Append(expected, tuple(self.staged), head, self.replaced, self.memory)
 
     def follow(self, step: Step) -> None:
         """Move the run on by one journalled step."""

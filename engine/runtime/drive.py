@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.context import Transaction
 from engine.core.decide import decide
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
+from engine.core.effects import CallModel, CallTools, Notify, Park, Recap, Reconcile, Record, SumUp
 from engine.core.request import request_of
 from engine.core.sizes import next_input
 from engine.core.tool import Tool
@@ -18,19 +18,22 @@ from engine.errors import ConflictError, EngineError, RunBusy, StoreError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
 from engine.rates.turns import turn_at
+from engine.remembering import NOTHING, MemoryChange
 from engine.runtime.attempt import Attempt
 from engine.runtime.commit import commit, commit_with, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.failing import failure
 from engine.runtime.given_up import unless_given_up
+from engine.runtime.knowing import announced, kept_of, notes_for
 from engine.runtime.late import on_top
 from engine.runtime.load import load
 from engine.runtime.notify import tell
-from engine.runtime.perform import call_model, sum_up
+from engine.runtime.perform import call_model, recap, sum_up
 from engine.runtime.stop import until_stopped
 from engine.runtime.telemetry import Telemetry
 from engine.runtime.tools import call_in_transaction, call_tool, reconcile
 
+_Asks = CallModel | SumUp | Recap
 _Act = Callable[[Draft, Tool, ev.ToolStarted, asyncio.Lock], Coroutine[None, None, None]]
 
 
@@ -76,13 +79,15 @@ class Driver:
         await settle_log(draft, self.store, self.telemetry)
 
     async def _perform(
-        self, draft: Draft, effect: CallModel | SumUp | CallTools | Reconcile | Notify | Record
+        self, draft: Draft, effect: _Asks | CallTools | Reconcile | Notify | Record
     ) -> datetime | None:
         """Until when it has to wait, though nothing more is known of the run; else None."""
         match effect:
             case Record(events):
                 draft.record(events, self.clock.now())
-            case CallModel() | SumUp():
+                for event in events:
+                    draft.remember(await self._kept(draft, event))
+            case CallModel() | SumUp() | Recap():
                 return await self._call_model(draft, effect)
             case CallTools(intents):
                 epoch = draft.lease.epoch
@@ -104,19 +109,21 @@ class Driver:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):
             draft.report(event, self.clock.now())
 
-    async def _call_model(self, draft: Draft, effect: CallModel | SumUp) -> datetime | None:
+    async def _call_model(self, draft: Draft, effect: _Asks) -> datetime | None:
         if not await self._still_ours(draft):
             return None
         event = await until_stopped(self.stopping, self._ask_in_turn(draft, effect))
         if isinstance(event, datetime):
             return event
         if event is not None:
-            draft.report(event, self.clock.now())
+            change = await self._kept(draft, event)
+            draft.report(announced(event, draft.live, self.workflow), self.clock.now(), change)
         return None
 
-    async def _ask_in_turn(
-        self, draft: Draft, effect: CallModel | SumUp
-    ) -> ev.Event | datetime | None:
+    async def _kept(self, draft: Draft, event: ev.Event) -> MemoryChange:
+        return await kept_of(event, draft, self.workflow, self.store, self.clock)
+
+    async def _ask_in_turn(self, draft: Draft, effect: _Asks) -> ev.Event | datetime | None:
         """What came of asking the model, or when it may be asked at the earliest.
 
         None where something else is due when our turn comes.
@@ -128,18 +135,20 @@ class Driver:
             by = (turn, self.clock, self.prices)
             if isinstance(due, SumUp):
                 return await sum_up(draft.live, due, *by)
+            if isinstance(due, Recap):
+                return await recap(draft.live, due, *by)
             if due is None:
                 return None
             request = request_of(draft.live, self.workflow)
             hear = self.telemetry.feeds.hearer(request, draft.live.seq)
             return await call_model(draft.live, request, *by, hear=hear)
 
-    async def _still_due(self, draft: Draft) -> CallModel | SumUp | None:
+    async def _still_due(self, draft: Draft) -> _Asks | None:
         """What the model is to be asked, after some time has passed; None for nothing."""
         if not await self._still_ours(draft):
             return None
         due = decide(draft.live, self.workflow, self.clock.now())
-        return due if isinstance(due, CallModel | SumUp) else None
+        return due if isinstance(due, _Asks) else None
 
     async def _each(
         self,
@@ -163,15 +172,19 @@ class Driver:
     async def _call_tool(
         self, draft: Draft, tool: Tool, intent: ev.ToolStarted, door: asyncio.Lock
     ) -> None:
+        change = NOTHING
         if tool.transactional:
             async with door:
                 outcome = await self._transact(draft, tool, intent)
         else:
-            attempt = self._attempt(draft, tool, intent)
+            notes = notes_for(draft, intent, self.workflow, self.store, self.clock)
+            attempt = replace(self._attempt(draft, tool, intent), notes=notes)
             calling = call_tool(attempt, self.clock.now)
             outcome = await unless_given_up(self.store, self.clock, attempt, calling)
+            if attempt.notes is not None and isinstance(outcome, ev.ToolReturned):
+                change = attempt.notes.change
         if outcome is not None:
-            await self._report(draft, outcome, door)
+            await self._report(draft, outcome, door, change)
 
     async def _reconcile(
         self, draft: Draft, tool: Tool, start: ev.ToolStarted, door: asyncio.Lock
@@ -182,9 +195,11 @@ class Driver:
     def _attempt(self, draft: Draft, tool: Tool, intent: ev.ToolStarted) -> Attempt:
         return Attempt(tool, intent, draft.live.id, self.workflow)
 
-    async def _report(self, draft: Draft, outcome: ev.Event, door: asyncio.Lock) -> None:
+    async def _report(
+        self, draft: Draft, outcome: ev.Event, door: asyncio.Lock, change: MemoryChange = NOTHING
+    ) -> None:
         async with door:
-            draft.report(outcome, self.clock.now())
+            draft.report(outcome, self.clock.now(), change)
             if any(call.status == "started" for call in draft.live.calls):
                 await self._commit(draft)
 
@@ -247,9 +262,9 @@ class Driver:
             )
         outcomes, was = tuple(draft.outcomes), draft.live
         draft.become(fresh)
-        for outcome, seen in outcomes:
+        for outcome, seen, change in outcomes:
             if (late := on_top(draft.live, outcome, seen, was)) is not None:
-                draft.report(late, self.clock.now())
+                draft.report(late, self.clock.now(), change)
 
 
 class _ToolRaisedError(Exception):

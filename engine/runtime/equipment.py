@@ -9,6 +9,7 @@ from engine.errors import DefinitionError, UnknownWorkflowError
 from engine.ports import Clock, Store, Transactional
 from engine.prices import LISTED, Prices
 from engine.runtime.drive import Driver
+from engine.runtime.notebook import remembering
 from engine.runtime.processes import require_importable
 from engine.runtime.telemetry import Telemetry
 
@@ -42,6 +43,8 @@ class Equipment:
         transactional = [tool.name for tool in workflow.tools if tool.transactional]
         if transactional and not isinstance(self.store, Transactional):
             raise DefinitionError(f"tool {transactional[0]} needs a store with transactions")
+        if workflow.memory is not None:
+            remembering(self.store)
         for tool in workflow.tools:
             if tool.isolation == "process":
                 require_importable(tool)

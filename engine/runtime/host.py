@@ -29,6 +29,7 @@ from engine.runtime.adopt import adopt, born
 from engine.runtime.commit import commit, settle_log
 from engine.runtime.draft import Draft
 from engine.runtime.equipment import Equipment
+from engine.runtime.knowing import knowing
 from engine.runtime.lease import Leases
 from engine.runtime.load import load, load_unsealed, unknown
 from engine.runtime.watching import Updates
@@ -165,6 +166,7 @@ class Host:
             words = f"was archived in {gone.place}; its id is not used again"
             raise RunExistsError(f"run {gone.run_id} {words}")
         draft.lease = lease
+        events = await knowing(events, declared, self.store, self.clock)
         draft.record(events, self.clock.now())
         await commit(draft, self.store, self.telemetry)
         return draft

@@ -38,5 +38,5 @@ def _reply(run: Run, outcome: ev.Event, seen: int) -> ev.Event:
         return outcome
     if isinstance(outcome, ev.ToolsRequested):
         return outcome.model_copy(update={"seen": seen})
-    said = {name: value for name, value in outcome if name != "kind"}
+    said = {name: value for name, value in outcome if name not in ("kind", "sums_up")}
     return ev.AnswerSuperseded.model_validate({**said, "seen": seen})

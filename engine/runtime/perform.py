@@ -9,7 +9,10 @@ from engine.core import effects
 from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.found import found_so_far
+from engine.core.memory import LONGEST
 from engine.core.messages import Message
+from engine.core.recap import recap_of
+from engine.core.request import recap_request
 from engine.core.run import Run
 from engine.core.sizes import tokens_in
 from engine.core.summing_up import cut, summary_request
@@ -62,6 +65,26 @@ async def sum_up(
         return _summed_up(effect, message, took)
 
     return await _tried(run, request, read, (turn, clock, prices))
+
+
+async def recap(
+    run: Run, effect: effects.Recap, turn: Turn, clock: Clock, prices: Prices
+) -> ev.RunSummarised:
+    """The run, summed up by the model; by the engine itself where that came to nothing."""
+
+    def read(reply: ModelReply, message: Message, took: Mapping[str, object]) -> ev.Event:
+        del reply
+        words = (message.content or "").strip()[:LONGEST] or recap_of(run)
+        return ev.RunSummarised.model_validate({**took, "words": words, "by_model": True})
+
+    by = (turn, clock, prices)
+    try:
+        event = await _tried(run, recap_request(run, effect), read, by)
+    except ModelError:
+        event = None
+    if isinstance(event, ev.RunSummarised):
+        return event
+    return ev.RunSummarised(words=recap_of(run), by_model=True)
 
 
 async def _tried(

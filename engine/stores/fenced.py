@@ -9,7 +9,8 @@ import apsw
 if TYPE_CHECKING:
     from engine.core.context import SqlValue
 
-_OURS = frozenset({"runs", "events", "heads", "archived"})
+_INDEX = {f"facts_words{part}" for part in ("", "_data", "_idx", "_docsize", "_config")}
+_OURS = frozenset({"runs", "events", "heads", "archived", "facts", "erasures", *_INDEX})
 _WRITING = frozenset(
     {
         apsw.SQLITE_INSERT,

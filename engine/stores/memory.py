@@ -7,13 +7,15 @@ from itertools import islice
 from engine.core.states import State
 from engine.errors import BadInputError, ConflictError
 from engine.ports import Append, Archived, Entry, Head, Lease
+from engine.stores.memory_facts import MemoryFacts
 
 
-class MemoryStore:
-    """Journals in dictionaries, begun in order."""
+class MemoryStore(MemoryFacts):
+    """Journals in dictionaries, begun in order; and facts."""
 
     def __init__(self) -> None:
         """Begin empty."""
+        super().__init__()
         self._heads: dict[str, Head] = {}
         self._entries: dict[str, list[Entry]] = {}
         self._archived: dict[str, Archived] = {}
@@ -33,6 +35,7 @@ class MemoryStore:
         self._entries[head.run_id] = [*entries, *addition.entries]
         logged = max(head.logged, now.logged if now else 0)
         self._heads[head.run_id] = replace(head, lease=lease, logged=logged, tries=0)
+        self._change_memory(addition.memory)
 
     async def entries(self, run_id: str) -> Sequence[Entry]:
         """See Store."""

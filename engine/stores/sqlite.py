@@ -18,6 +18,7 @@ from engine.errors import BadInputError, ConflictError
 from engine.ports import Append, Archived, Entry, Head, Health, Lease
 from engine.stores import archived as leavings
 from engine.stores.database import connect
+from engine.stores.facts import SqliteFacts, write_change
 from engine.stores.fenced import FencedTransaction
 from engine.stores.queries import load_queries
 from engine.stores.writer import Writer
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from engine.core.context import Transaction
 
 _SQL = load_queries("sqlite.sql")
-MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"])
+MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"], _SQL["schema_4"])
 _NEWEST_FIRST = math.inf  # no id is too high to be listed
 
 
-class SqliteStore:
-    """Journals and checkpoints in a SQLite file."""
+class SqliteStore(SqliteFacts):
+    """Journals, checkpoints and facts in a SQLite file."""
 
     def __init__(self, path: str | Path) -> None:
         """Open or create the file; see `connect` for what is raised."""
@@ -213,6 +214,7 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
             for one in addition.entries
         ),
     )
+    write_change(connection, addition.memory)
 
 
 def _conflict(addition: Append, now: Head | None) -> ConflictError:

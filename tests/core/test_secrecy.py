@@ -34,6 +34,7 @@ STRUCTURE = frozenset(
         r"\w+",
         """
         accepted allowed_by approval_id approval_kind asked_at at at_seq attempt attempts audit
+        by_model sums_up
         batch by call_id customer definition digest doubtful edited_by ended_at epoch erased
         expires_at expires_in four_eyes grants id idempotency_key is_error key kind limit lost
         before compacted cut noted overflowed start strategies tokens window

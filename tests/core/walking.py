@@ -10,7 +10,7 @@ from engine.core.accept import accept
 from engine.core.commands import Abort, Answer, Approve, Command, Deny, Revoke, Send
 from engine.core.decide import decide
 from engine.core.demand import Escalation
-from engine.core.effects import CallModel, CallTools, Notify, Park, Reconcile, Record, SumUp
+from engine.core.effects import CallModel, CallTools, Notify, Park, Recap, Reconcile, Record, SumUp
 from engine.core.evolve import evolve, fold
 from engine.core.messages import Arguments, Message, Usage
 from engine.core.notices import Notice
@@ -99,7 +99,7 @@ class Walk:
 
     def step(self) -> bool:
         """Whether there was one more step to take."""
-        if self.live.state in ENDED and not self._is_woken():
+        if self.live.state in ENDED and not self.live.sums_up and not self._is_woken():
             return False
         self._record(*self._next())
         return True
@@ -123,6 +123,8 @@ class Walk:
                 return self._model_says(effect)
             case SumUp() as effect:
                 return [self._summed_up(effect)]
+            case Recap():
+                return [ev.RunSummarised(words="In short", by_model=True)]
             case CallTools() as effect:
                 return self._tools_say(effect)
             case Reconcile() as effect:
@@ -167,7 +169,8 @@ class Walk:
                 return asks(*self.data.draw(CALLS), turn=effect.turn)
             case "answer":
                 message = Message(role="assistant", content=self.data.draw(TEXT))
-                return ev.ModelAnswered(message=message, usage=Usage(input_tokens=self.live.turns))
+                usage, sums_up = Usage(input_tokens=self.live.turns), self.data.draw(st.booleans())
+                return ev.ModelAnswered(message=message, usage=usage, sums_up=sums_up)
             case "long":
                 cut: bool = self.data.draw(st.booleans())
                 return ev.ModelFailed(

@@ -12,12 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine import Memory, Run, UnknownRunError
 from engine.keeping.archive import Archiving
 from engine.keeping.forget import Forgetting
 from engine.runtime.logfile import LogFile
+from engine.runtime.notebook import Notebook
 from engine.stores.sqlite import SqliteStore
 from tests.crash.points import Points
 from tests.keeping.office import CHLOE, DAY, TO, engine
+from tests.runtime.remembering import TEA
+from tests.runtime.remembering import engine as desk
+from tests.runtime.test_engine import calls
 
 
 async def archive() -> Archiving:
@@ -30,7 +35,17 @@ async def forget() -> Forgetting:
         return await later.forget(customer=CHLOE, by="boss")
 
 
-WORKS: dict[str, Callable[[], Any]] = {"archive": archive, "forget": forget}
+async def remember() -> Run:
+    """A run that remembers two facts, begun or gone on with."""
+    asked = calls(TEA, ("remember", {"fact": "She has a dog"}))
+    async with desk(asked, memory=Memory()) as waystation:
+        try:
+            return await waystation.resume("r1")
+        except UnknownRunError:
+            return await waystation.start("desk", "Hello", "r1", customer=CHLOE)
+
+
+WORKS: dict[str, Callable[[], Any]] = {"archive": archive, "forget": forget, "remember": remember}
 
 
 def plant(points: Points) -> None:
@@ -39,7 +54,9 @@ def plant(points: Points) -> None:
         setattr(os, name, _around(points, f"files.{name}", getattr(os, name)))
     LogFile.write = _around(points, "log.write", LogFile.write)  # type: ignore[method-assign] # planted
     for name in ("archive", "rearchive", "append", "tidy", "mark_logged"):
-        setattr(SqliteStore, name, _around_async(points, name, getattr(SqliteStore, name)))
+        planted = _around_async(points, f"store.{name}", getattr(SqliteStore, name))
+        setattr(SqliteStore, name, planted)
+    Notebook.remember = _around_async(points, "note", Notebook.remember)  # type: ignore[method-assign] # planted
 
 
 def _around(points: Points, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,9 +71,9 @@ def _around(points: Points, name: str, act: Callable[..., Any]) -> Callable[...,
 
 def _around_async(points: Points, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
     async def planted(*given: Any, **named: Any) -> Any:
-        points.reach(f"store.{name}.before")
+        points.reach(f"{name}.before")
         done = await act(*given, **named)
-        points.reach(f"store.{name}.after")
+        points.reach(f"{name}.after")
         return done
 
     return planted

@@ -4,11 +4,11 @@ import pytest
 
 from engine.ports import Store
 from engine.stores.memory import MemoryStore
-from tests.stores.contract import StoreContract
 from tests.stores.leaving import LeavingContract
+from tests.stores.remembering import RememberingContract
 
 
-class TestMemoryStore(StoreContract, LeavingContract):
+class TestMemoryStore(RememberingContract, LeavingContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

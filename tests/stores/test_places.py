@@ -19,7 +19,7 @@ def small_disk() -> Iterator[Path]:
     """A real file system of a few hundred KiB."""
     folder = Path("small").absolute()
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except OSError as error:

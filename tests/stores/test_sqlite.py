@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -13,14 +14,16 @@ import pytest_asyncio
 
 from engine.errors import NotAStoreError, StoreError, StoreTooNewError
 from engine.ports import Store
+from engine.remembering import FactRow, MemoryChange
 from engine.stores.database import APPLICATION_ID
 from engine.stores.sqlite import _SQL, SqliteStore
 from tests.stores.contract import addition
 from tests.stores.leaving import LeavingContract, left
+from tests.stores.remembering import RememberingContract
 from tests.stores.transactional import TransactionalContract
 
 
-class TestSqliteStore(TransactionalContract, LeavingContract):
+class TestSqliteStore(TransactionalContract, RememberingContract, LeavingContract):
     @pytest_asyncio.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[Store]:  # type: ignore[override] # pytest closes it
         opened = SqliteStore(tmp_path / "runs.db")
@@ -86,7 +89,7 @@ async def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
     newer.pragma("user_version", 99)
     newer.close()
     before = digest(path)
-    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 3.*left untouched"):
+    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 4.*left untouched"):
         SqliteStore(path)
     assert digest(path) == before
 
@@ -190,6 +193,22 @@ async def test_an_older_file_is_written_anew_once_and_gives_room_back_then(tmp_p
     assert await store.tidy()
     assert b"a canary" not in path.read_bytes()
     assert len(await store.entries("a")) == 2
+    await store.close()
+
+
+async def test_a_file_of_before_there_were_facts_can_keep_them(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    old = apsw.Connection(str(path))
+    for name in ("schema", "schema_2", "schema_3"):
+        old.execute(_SQL[name])
+    old.pragma("application_id", APPLICATION_ID)
+    old.pragma("user_version", 3)
+    old.close()
+    store = SqliteStore(path)
+    change = MemoryChange((FactRow("chloe", "1", "fact", "She likes tea", "a", 1, 5),))
+    await store.append(replace(addition("a", 0), memory=change))
+    assert tuple(await store.search("chloe", ["tea"], 9)) == change.facts
+    assert await store.faults() == []
     await store.close()
 
 
