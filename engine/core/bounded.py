@@ -95,7 +95,7 @@ def _spent(run: Run, event: Spent) -> Changes:
         "usage": run.usage + event.usage,
         "cost": known,
         "last_cost": event.cost,
-        "seconds": run.seconds + (event.seconds or 0),
+        "seconds": round(run.seconds + (event.seconds or 0), 6),
     }
 
 

@@ -129,7 +129,8 @@ def _worked(run: Run, event: ev.CallEvent, at: datetime) -> Changes:
     call = run.call(event.call_id)
     if call.status != "started" or call.begun_at is None or isinstance(event, ev.ToolStarted):
         return {}
-    return {"seconds": run.seconds + max(0.0, (at - call.begun_at).total_seconds())}
+    took = max(0.0, (at - call.begun_at).total_seconds())
+    return {"seconds": round(run.seconds + took, 6)}  # no more digits than the clock has
 
 
 def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
