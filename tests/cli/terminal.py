@@ -4,11 +4,13 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,6 +57,13 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self._ours)
+
+    def interrupt(self) -> None:
+        """Nothing, once it has ended: a signal that comes before it reads is not heard."""
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
 
     def until(self, words: str) -> None:
         """Nothing, once these words are shown, after those waited for before."""

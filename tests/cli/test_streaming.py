@@ -99,5 +99,5 @@ def test_an_approval_is_decided_in_the_conversation_by_a_key() -> None:
         terminal.type("And now?\n")
         terminal.until("desk> ok")
         terminal.until("you> ")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         assert terminal.end() == 130

@@ -30,7 +30,18 @@ LOGGED = [
     if not any(entry.kind == "data_erased" for entry in one.entries)
 ]
 # What a fork has of its own; in all else it is the run that it was forked off.
-OWN = {"id", "state", "seq", "updated_at", "origin", "calls", "approvals", "rules", "retry_at"}
+OWN = {
+    "id",
+    "state",
+    "seq",
+    "updated_at",
+    "origin",
+    "calls",
+    "approvals",
+    "rules",
+    "retry_at",
+    "raised",
+}
 ASKED = asks(("pay", '{"order": "1"}'), ("look", '{"order": "1"}'))
 
 
@@ -97,6 +108,7 @@ def _is_what_it_was(step: Step, fork: tuple[events.Recorded, ...]) -> None:
     asks_people = old.state is State.AwaitingApproval
     assert new.state == (State.DispatchingTools if asks_people else old.state)
     assert (new.approvals, new.rules) == ((), ())
+    assert new.raised == {}
     same = new.model_dump(exclude={*OWN, "verdicts"})
     assert same == old.model_dump(exclude={*OWN, "verdicts"})
     assert [one.by for one in new.verdicts] == [one.by for one in old.verdicts]

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Coroutine, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -154,7 +155,9 @@ async def settle(engine: Engine, run: Run, verdict: str) -> Run:
             return run
         asked = run.approvals[0]
         if verdict == "deny":
-            work = engine.deny(run.id, asked.call_id, by="ann", reason="no")
+            work = engine.deny(run.id, by="ann", reason="no", approval_id=asked.approval_id)
+        elif asked.kind == "limit":
+            work = engine.raise_limits(run.id, {asked.tool: Decimal(100)}, by="ann")
         elif asked.kind == "changed":
             work = engine.accept_changes(run.id, by="ann")
         elif asked.kind == "question":
@@ -181,7 +184,9 @@ async def test_what_waits_for_a_person_can_be_decided_and_ends(version: str, ver
         for run_id in sorted(parked):
             run = await patiently(waystation, waystation.resume(run_id))
             run = await settle(waystation, run, verdict)
-            assert (run.state, bool(run.answer)) == (State.Done, True)
+            stopped = verdict == "deny" and run.limit is not None
+            ends = (State.Aborted, False) if stopped else (State.Done, True)
+            assert (run.state, bool(run.answer)) == ends
         assert await waystation.pending() == []
 
 

@@ -437,7 +437,8 @@ async def test_a_run_s_store_takes_two_commits_a_turn_and_grows_with_what_was_sa
     assert (run.state, run.turns) == (State.Done, turns + 1)
     assert len(commits) <= 2 * run.turns + 1  # the last one gives the lease back, unsynced
     payload = turns * (len(big) + len(json.dumps({"key": argument})))
-    assert Path("runs.db").stat().st_size <= 2 * payload  # noqa: ASYNC240 # nothing else runs
+    empty = 128 * 1024  # what a store takes in which nothing was said
+    assert Path("runs.db").stat().st_size - empty <= 2 * payload  # noqa: ASYNC240 # nothing else runs
 
 
 def test_the_engine_must_be_entered() -> None:
