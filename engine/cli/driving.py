@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.options import Settings, choose_model
-from engine.cli.root import by_option, command, login, model_option
+from engine.cli.root import Interrupted, by_option, command, login, model_option
 from engine.core.states import State
 from engine.errors import EngineError, StoreError
 
@@ -109,6 +109,8 @@ def work(settings: Settings, model: str | None, *, once: bool, concurrency: int)
             return worker
 
     done = asyncio.run(act())
+    if done.is_broken_off:
+        raise Interrupted("broken off; what was running is in doubt, or was rolled back")
     if settings.json:
         print_json({"failed": list(done.failed)})
     for run_id in () if settings.json else done.failed:
@@ -128,12 +130,6 @@ def _stop_at_signals(worker: "Worker") -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop)
-
-
-class _Interrupted(click.ClickException):  # nothing failed
-    """A person ended the command while it drove a run."""
-
-    exit_code = 130
 
 
 def drive(
@@ -163,7 +159,7 @@ def drive(
         kept = f"run {view.run_id} is kept as it was last stored; go on with: {go_on}"
         if isinstance(error, StoreError):
             raise EngineError(f"{error}; {kept}") from None
-        raise _Interrupted(f"interrupted; {kept}") from None
+        raise Interrupted(f"interrupted; {kept}") from None
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)

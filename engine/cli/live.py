@@ -137,7 +137,8 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(message, str):
         return message
     if "approval_id" in data and "tool" not in data:
-        return f"{data.get('call_id')}  {_first(data)}"
+        by = data.get("by") if data.get("by") != _first(data) else None
+        return f"{data.get('call_id')}  {_first(data)}{f'  (by {by})' if by else ''}"
     return _first(data)
 
 

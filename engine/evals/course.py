@@ -1,6 +1,6 @@
 """The course that a run took, from its journal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from engine.core.messages import Arguments
 from engine.core.record import CallRecord, Outcome, record_of
 from engine.core.run import Run
 from engine.core.shape import Shape
-from engine.prices import cost_of
+from engine.replaying.summary import summarise
 
 
 class Called(Shape):
@@ -50,7 +50,7 @@ def course_of(journal: Sequence[ev.Recorded]) -> Course | None:
         run=run,
         calls=tuple(map(_called, record_of(journal))),
         asked=tuple(one.tool for one in events if isinstance(one, ev.ApprovalRequested)),
-        cost=_cost(events),
+        cost=summarise(journal).cost,
     )
 
 
@@ -67,14 +67,3 @@ def _readable(text: str) -> Arguments | None:
         return parse_object(text or "{}")
     except ValueError:
         return None
-
-
-def _cost(events: Iterable[ev.Event]) -> Decimal | None:
-    """The sum; a run without any reply of a model has no known cost."""
-    kinds = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
-    replies = [one for one in events if isinstance(one, kinds)]
-    # A reply whose tokens were not told has an unknown cost, too: none takes no tokens.
-    told = [reply for reply in replies if reply.usage.total_tokens]
-    costs = [cost_of(reply.model, reply.usage) for reply in told]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal()) if known and len(known) == len(replies) else None

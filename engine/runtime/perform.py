@@ -1,4 +1,4 @@
-"""The only call to a model. What comes back is an event, never an exception of its own."""
+"""Asking the model for the next message. What comes back is an event, never an exception."""
 
 import orjson
 
@@ -10,8 +10,9 @@ from engine.core.found import found_so_far
 from engine.core.messages import Message
 from engine.core.run import Run
 from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
-from engine.errors import EngineError, ModelError, PermanentModelError, TransientModelError
+from engine.errors import PermanentModelError, TransientModelError
 from engine.ports import Clock
+from engine.replies import reply_of
 from engine.runtime.backoff import retry_at
 
 
@@ -21,7 +22,7 @@ async def call_model(
     """What came of asking the model once."""
     request = ModelRequest(run.id, effect.turn, effect.attempt, run.messages, workflow.tools)
     try:
-        return _replied(run, effect.turn, await _ask(model, request))
+        return _replied(run, effect.turn, await reply_of(model, request))
     except TransientModelError as error:
         return ev.ModelFailed(
             error=clean_text(str(error)),
@@ -30,15 +31,6 @@ async def call_model(
         )
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
-
-
-async def _ask(model: ModelClient, request: ModelRequest) -> ModelReply:
-    try:
-        return await model.complete(request)
-    except EngineError:
-        raise
-    except Exception as error:
-        raise ModelError(f"the model client failed: {error_words(error)}") from error
 
 
 def _replied(run: Run, turn: int, reply: ModelReply) -> ev.Event:

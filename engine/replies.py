@@ -1,0 +1,15 @@
+"""The only call to a model, whoever asks it."""
+
+from engine.core.clean import error_words
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest
+from engine.errors import EngineError, ModelError
+
+
+async def reply_of(model: ModelClient, request: ModelRequest) -> ModelReply:
+    """The model's reply; ModelError where its client breaks, and what it raises of ours."""
+    try:
+        return await model.complete(request)
+    except EngineError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the model client failed: {error_words(error)}") from error
