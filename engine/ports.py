@@ -254,8 +254,8 @@ class Health:
 class Checkable(Protocol):
     """A store that can look at itself as a whole."""
 
-    async def health(self) -> Health:
-        """How it is."""
+    async def health(self, now: int) -> Health:
+        """How it is at `now`, in microseconds since 1970 UTC."""
         ...
 
     async def faults(self) -> Sequence[str]:

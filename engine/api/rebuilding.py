@@ -70,12 +70,17 @@ async def rebuild(
 
 
 def _held_to(run: LoggedRun, anchors: Sequence[Anchor]) -> LoggedRun:
-    """The run; with a fault where it is not, or not yet, what was anchored."""
+    """The run; with a fault where it is not, or not yet, what was anchored.
+
+    A seq that is missing in its midst is for the walk to name.
+    """
+    logged = {line.entry.seq: line.entry.digest.hex() for line in run.lines}
+    newest = max(logged, default=0)
     for one in anchors:
-        if one.seq > len(run.lines):
-            words = f"its log ends at seq {len(run.lines)}; it was anchored at seq {one.seq}"
+        if one.seq > newest:
+            words = f"its log ends at seq {newest}; it was anchored at seq {one.seq}"
             return replace(run, fault=run.fault or words)
-        if run.lines[one.seq - 1].entry.digest.hex() != one.digest:
+        if logged.get(one.seq, one.digest) != one.digest:
             words = f"what its log has at seq {one.seq} is not what was anchored"
             return replace(run, fault=run.fault or words)
     return run

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.asks import described, print_approval
-from engine.cli.driving import Interrupted, driven
+from engine.cli.driving import driven
 from engine.cli.options import Settings, choose_model
 from engine.cli.reviewing import decided
-from engine.cli.root import ask, command, login, model_option
+from engine.cli.root import Interrupted, ask, command, login, model_option
 from engine.cli.spoken import ChatLines, said_by, view_of
 from engine.cli.text import block, visible
 from engine.core.run import pending_of

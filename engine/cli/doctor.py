@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from engine.codec.events import from_ticks
+from engine.codec.events import from_ticks, ticks
 from engine.ports import Checkable, Head, Health, Store
+from engine.runtime.clock import SystemClock
 from engine.runtime.owner import Owner
 from engine.runtime.worker import MOST_TRIES
 
@@ -35,14 +36,14 @@ async def figures(store: Store) -> dict[str, object]:
         for head in await store.leased()
         for owner in [Owner.read(head.lease.owner)]
     ]
-    return {**asdict(await store.health()), "leases": leases}
+    return {**asdict(await store.health(ticks(SystemClock().now()))), "leases": leases}
 
 
 async def examine(store: Store) -> list[Finding]:
     """What there is to say of a store, its leases and its log, in words."""
     if not isinstance(store, Checkable):
         return [Finding("store", "in memory: it ends with its process")]
-    health = await store.health()
+    health = await store.health(ticks(SystemClock().now()))
     return [
         Finding("store", f"{health.where}, {health.size} bytes, schema version {health.schema}"),
         _sqlite(health),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.options import Settings, choose_model
-from engine.cli.root import by_option, command, login, model_option
+from engine.cli.root import Interrupted, by_option, command, login, model_option
 from engine.core.states import State
 from engine.errors import EngineError, StoreError
 
@@ -137,6 +137,8 @@ def work(settings: Settings, model: str | None, *, once: bool, concurrency: int)
             return worker
 
     done = asyncio.run(act())
+    if done.is_broken_off:
+        raise Interrupted("broken off; what was running is in doubt, or was rolled back")
     if settings.json:
         print_json({"failed": list(done.failed)})
     for run_id in () if settings.json else done.failed:
@@ -156,12 +158,6 @@ def _stop_at_signals(worker: "Worker") -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop)
-
-
-class Interrupted(click.ClickException):  # nothing failed
-    """A person ended the command while it drove a run."""
-
-    exit_code = 130
 
 
 def drive(

@@ -15,19 +15,13 @@ from click.core import ParameterSource
 
 from engine.catalogue import MEMORY
 from engine.cli.options import Settings, choose_model
-from engine.cli.root import command, model_option
+from engine.cli.root import Interrupted, command, model_option
 
 if TYPE_CHECKING:
     from engine.core.workflow import Workflow
     from engine.evals.cases import Case
     from engine.evals.results import Evaluation
     from engine.ports import ModelClient
-
-
-class _Interrupted(click.ClickException):  # nothing failed
-    """A person ended the evaluation."""
-
-    exit_code = 130
 
 
 @command("eval")
@@ -108,7 +102,7 @@ def _evaluate(
     except KeyboardInterrupt:
         ended = f"{progress.ended} of {progress.runs} runs had ended"
         words = f"interrupted: {ended}; nothing was reported, say it again to begin anew"
-        raise _Interrupted(words) from None
+        raise Interrupted(words) from None
 
 
 def _told(

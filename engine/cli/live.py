@@ -185,7 +185,9 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(used := data.get("strategies"), list):
         return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"
     if "approval_id" in data and "tool" not in data:
-        return f"{data.get('call_id')}  {_first(data)}".strip()
+        by = data.get("by") if data.get("by") != _first(data) else None
+        called = f"{data.get('call_id')}  {_first(data)}".strip()
+        return f"{called}{f'  (by {by})' if by else ''}"
     return _first(data)
 
 

@@ -11,7 +11,7 @@ from engine.cli.asks import described, in_full
 from engine.cli.figures import money
 from engine.cli.options import Settings
 from engine.cli.output import print_json
-from engine.cli.text import block, visible
+from engine.cli.text import block, counted, visible
 from engine.core.conditions import in_words
 from engine.core.effects import (
     CallModel,
@@ -90,7 +90,7 @@ def _calls(run: Run) -> Iterator[str]:
             yield "    changed by a person to:"
             yield from (f"  {line}" for line in in_full(call.edited))
         if call.arguments is not None:
-            yield f"    started {call.attempt} times, at last with:"
+            yield f"    started {counted(call.attempt, 'time')}, at last with:"
             yield from (f"  {line}" for line in in_full(call.arguments))
         if call.error:
             yield f"    {visible(call.error)}"

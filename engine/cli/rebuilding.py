@@ -9,6 +9,7 @@ import click
 
 from engine.cli.anchors import read_anchors
 from engine.cli.options import Settings
+from engine.cli.recorded import note_damage
 from engine.cli.root import command
 from engine.cli.text import counted, visible
 
@@ -66,9 +67,7 @@ def _print(settings: Settings, runs: "list[Rebuilt]", tally: "Tally") -> None:
             words = f"run {one.run_id}: {many} masked or erased in the log"
             calls = f"; in doubt, as arguments are missing: {', '.join(one.lost)}"
             click.echo(visible(words + (calls if one.lost else "")))
-    for bad in tally.damaged:
-        of = f" (run {bad.run_id}, seq {bad.seq or '?'})" if bad.run_id else ""
-        click.echo(visible(f"Damaged: {bad.where}{of}: {bad.words}"), err=True)
+    note_damage(tally.damaged)
     for one in runs:
         if one.fault:
             click.echo(visible(f"Left out: {one.fault}"), err=True)

@@ -72,7 +72,7 @@ def _logged(log: Path, wanted: str | None, keys: AuditKeys) -> Iterator[Step]:
 
     tally = Tally()
     run = _one_of(logged_runs([log], tally, keys), log, wanted)
-    _note_damage(tally.damaged)
+    note_damage(tally.damaged)
     return run.steps(keys)
 
 
@@ -95,7 +95,8 @@ def _one_of(runs: "Iterable[LoggedRun]", log: Path, wanted: str | None) -> "Logg
     return found
 
 
-def _note_damage(damaged: "Iterable[Damaged]") -> None:
+def note_damage(damaged: "Iterable[Damaged]") -> None:
+    """Say on stderr which lines of logs are damaged."""
     for bad in damaged:
         of = f" (run {bad.run_id}, seq {bad.seq or '?'})" if bad.run_id else ""
         click.echo(visible(f"Damaged: {bad.where}{of}: {bad.words}"), err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from engine.cli.options import Settings, choose_model
+from engine.cli.recorded import note_damage
 from engine.cli.root import command, model_option
 from engine.cli.text import block, visible
 from engine.errors import (
@@ -194,8 +195,7 @@ def _print_rest(results: list[_Result], tally: "Tally", settings: Settings) -> N
         ]
         print_json({"runs": runs, **asdict(tally)})
         return
-    for bad in tally.damaged:
-        click.echo(visible(f"Damaged: {bad.where}: {bad.words}"), err=True)
+    note_damage(tally.damaged)
     differing = sum(not one.is_good for one in results)
     if len(results) != 1:
         click.echo(f"{len(results)} runs, of which {differing} differ or cannot be rerun.")

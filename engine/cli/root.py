@@ -63,6 +63,12 @@ def cli(context: click.Context, /, **told: Any) -> None:  # noqa: ANN401 # click
     context.obj = merge(None, told)
 
 
+class Interrupted(click.ClickException):  # nothing failed
+    """A person ended the command in the midst of its work."""
+
+    exit_code = 130
+
+
 def command(
     name: str, *, several_logs: bool = False
 ) -> Callable[[Callable[..., int | None]], click.Command]:

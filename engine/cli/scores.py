@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.figures import console, money, table
 from engine.cli.output import print_json
 from engine.cli.text import short, visible
 
 if TYPE_CHECKING:
     from engine.evals.results import CaseResult, Evaluation
-
-_CENT = Decimal("0.01")
 
 
 class Progress:
@@ -63,45 +61,29 @@ def print_evaluation(evaluation: "Evaluation", *, as_json: bool) -> None:
                 click.echo(f"  {short(words, 2000)}")
     click.echo(
         f"\n{evaluation.passed} of {evaluation.runs} runs passed ({evaluation.success_rate:.1%}),"
-        f" {evaluation.tokens} tokens, cost {_usd(evaluation.cost)},"
+        f" {evaluation.tokens} tokens, cost {money(evaluation.cost)},"
         f" latency median {evaluation.seconds_median:.2f} s, p95 {evaluation.seconds_p95:.2f} s"
     )
 
 
 def _print_table(evaluation: "Evaluation") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("case", overflow="fold")
-    for name in ("result", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("calls", "turns", "tokens", "cost", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in evaluation.results:
-        cells = (
+    rows = (
+        (
             _name(one),
             "passed" if one.passed else "FAILED",
             one.state or "no run",
-            str(len(one.calls)),
-            str(one.turns),
-            str(one.tokens),
-            _usd(one.cost),
+            len(one.calls),
+            one.turns,
+            one.tokens,
+            money(one.cost),
             f"{one.seconds:.2f}",
         )
-        table.add_row(*map(Text, cells))
-    Console(highlight=False, markup=False, emoji=False).print(table)
+        for one in evaluation.results
+    )
+    titles = ("case", "result", "state", "calls", "turns", "tokens", "cost", "seconds")
+    console().print(table(*titles, rows=rows, numbers=3))
 
 
 def _name(one: "CaseResult") -> str:
     again = f" #{one.repetition}" if one.repetition > 1 else ""
     return f"{visible(one.name)}{again}"
-
-
-def _usd(cost: Decimal | None) -> str:
-    """The cost in words; a small one is shown as small, and not as nothing."""
-    if cost is None:
-        return "unknown"
-    return f"{cost:.3g} USD" if 0 < cost < _CENT else f"{cost:.2f} USD"

@@ -24,20 +24,22 @@ class About:
 
 def erased(event: ev.Event, about: About) -> ev.Event:
     """The event with only what need not be erased; the same one where that is all of it."""
-    if isinstance(event, ev.DataErased | ev.RunForked | ev.ChainSealed | ev.ArgumentsLost):
-        rules: dict[str, _Rule] = {
-            "by": name_of
-        }  # what somebody did with the journal itself is what is kept of it
-    else:
-        rules = {name: _RULES[name] for name in type(event).model_fields}
-        if isinstance(event, ev.RunStarted | ev.MessageReceived):
-            rules["by"] = _words  # whose run it is, and who wrote
     changes = {
         name: after
-        for name, rule in rules.items()
+        for name, rule in _rules_of(event).items()
         if (before := getattr(event, name, None)) != (after := rule(before, about))
     }
     return event.model_copy(update=changes) if changes else event
+
+
+def _rules_of(event: ev.Event) -> "Mapping[str, _Rule]":
+    """The rule of each field that may have something to erase."""
+    if isinstance(event, ev.JournalEvent):  # what somebody did with the journal itself is kept
+        return {"by": name_of}
+    rules = {name: _RULES[name] for name in type(event).model_fields}
+    if isinstance(event, ev.RunStarted | ev.MessageReceived):
+        rules["by"] = _words  # whose run it is, and who wrote
+    return rules
 
 
 def _kept(value: object, _: About) -> object:

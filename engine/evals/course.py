@@ -1,9 +1,8 @@
 """The course that a run took, from its journal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeGuard
 
 from engine.core import events as ev
 from engine.core.canonical import parse_object
@@ -12,8 +11,7 @@ from engine.core.messages import Arguments
 from engine.core.record import CallRecord, Outcome, record_of
 from engine.core.run import Run
 from engine.core.shape import Shape
-from engine.core.spent import Spent
-from engine.prices import LISTED
+from engine.replaying.summary import summarise
 
 
 class Called(Shape):
@@ -52,7 +50,7 @@ def course_of(journal: Sequence[ev.Recorded]) -> Course | None:
         run=run,
         calls=tuple(map(_called, record_of(journal))),
         asked=tuple(one.tool for one in events if isinstance(one, ev.ApprovalRequested)),
-        cost=_cost(events),
+        cost=summarise(journal).cost,
     )
 
 
@@ -69,22 +67,3 @@ def _readable(text: str) -> Arguments | None:
         return parse_object(text or "{}")
     except ValueError:
         return None
-
-
-def _is_paid(event: ev.Event) -> TypeGuard[Spent]:
-    """Whether it is a reply of the model that gave no turn: a summary, or one cut off."""
-    if isinstance(event, ev.ContextCompacted):
-        return event.summary is not None
-    return isinstance(event, ev.ModelFailed) and event.usage.total_tokens > 0
-
-
-def _cost(events: Iterable[ev.Event]) -> Decimal | None:
-    """The sum; a run without any reply of a model has no known cost."""
-    kinds = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
-    replies = [one for one in events if isinstance(one, kinds) or _is_paid(one)]
-    costs = [
-        LISTED.cost(reply.model, reply.usage) if reply.cost is None else reply.cost
-        for reply in replies
-    ]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal()) if known and len(known) == len(replies) else None

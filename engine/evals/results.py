@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import ceil
 from statistics import median
 
 from engine.core.shape import Shape
 from engine.core.states import State
 from engine.evals.course import Called
+from engine.replaying.figures import p95
 
 
 class CaseResult(Shape):
@@ -51,7 +51,7 @@ class Evaluation(Shape):
 def evaluation_of(results: Sequence[CaseResult]) -> Evaluation:
     """The results, of which there is at least one, together."""
     passed = sum(one.passed for one in results)
-    times = sorted(one.seconds for one in results)
+    times = [one.seconds for one in results]
     costs = [one.cost for one in results if one.cost is not None]
     return Evaluation(
         results=tuple(results),
@@ -61,5 +61,5 @@ def evaluation_of(results: Sequence[CaseResult]) -> Evaluation:
         tokens=sum(one.tokens for one in results),
         cost=sum(costs, Decimal()) if len(costs) == len(results) else None,
         seconds_median=median(times),
-        seconds_p95=times[ceil(0.95 * len(times)) - 1],
+        seconds_p95=p95(times),
     )

@@ -21,7 +21,7 @@ from engine.journal.lines import Line, raw_line
 from engine.journal.walk import walk
 from engine.keeping.keeper import Keeper, drives
 from engine.keeping.moving import move_out
-from engine.keeping.rewriting import marker_of, rewrite, sync_folder
+from engine.keeping.rewriting import marker_of, rewrite
 from engine.logs.reading import Tally
 from engine.logs.runs import logged_runs
 from engine.ports import Head
@@ -30,6 +30,7 @@ from engine.runtime.draft import Draft
 from engine.runtime.load import load
 from engine.runtime.logfile import lock_patiently
 from engine.runtime.verify import end_of
+from engine.stores.folders import sync_folder
 
 _PAGE = 200
 _NAME, _END = "waystation-%Y-%m-%dT%H%M%SZ", ".jsonl.gz"

@@ -8,10 +8,11 @@ from pathlib import Path
 from engine.codec.events import ticks
 from engine.errors import ConflictError, UnreadableRunError
 from engine.keeping.keeper import Keeper
-from engine.keeping.rewriting import marker_of, sync_folder
+from engine.keeping.rewriting import marker_of
 from engine.logs.reading import Tally
 from engine.logs.runs import LoggedRun, logged_runs
 from engine.ports import Archived
+from engine.stores.folders import sync_folder
 
 _AT_ONCE = 64  # runs that share a sync
 

@@ -6,7 +6,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,6 +16,7 @@ import orjson
 from engine.errors import EngineError
 from engine.journal.lines import EVENT, REFUSED
 from engine.runtime.logfile import is_at, lock_patiently
+from engine.stores.folders import sync_folder
 
 Lines = Mapping[str, Mapping[int, bytes]]  # by run and seq
 
@@ -60,16 +61,6 @@ def rewrite(file: Path, runs: Lines, more: Sequence[bytes] = ()) -> Rewritten:
 def marker_of(file: Path) -> Path:
     """The second name that an archive has while its runs are being moved out of the store."""
     return file.with_name(f".{file.name}.part")
-
-
-def sync_folder(folder: Path) -> None:
-    """Nothing; the names in the folder are durable, where the system can sync one."""
-    with suppress(PermissionError, IsADirectoryError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def replace_durably(part: Path, file: Path) -> None:

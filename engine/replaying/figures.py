@@ -1,7 +1,9 @@
 """Figures of a run, and of many: what models, tools and people were asked for."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import quantiles
 from typing import Literal
 
 from engine.core.messages import Usage
@@ -79,6 +81,11 @@ class Asked(Shape):
         if self.closed_at is None or self.closing == "given up":
             return None
         return span(self.asked_at, self.closed_at).total_seconds()
+
+
+def p95(values: Sequence[float]) -> float:
+    """The 95th percentile of at least one value."""
+    return quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
 
 
 def span(begin: datetime, end: datetime) -> timedelta:

@@ -6,14 +6,14 @@ from pydantic import JsonValue
 
 from engine.core import events as ev
 from engine.core.canonical import parse_object
-from engine.core.clean import error_words
 from engine.core.evolve import evolve
 from engine.core.messages import Message
 from engine.core.request import request_of
 from engine.core.run import Run
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, Workflow
-from engine.errors import BadInputError, EngineError, ModelError
+from engine.core.workflow import ModelClient, ModelRequest, Workflow
+from engine.errors import BadInputError
 from engine.replaying.divergence import Divergence, diff_of, differs_at
+from engine.replies import reply_of
 
 _Replied = ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
 
@@ -42,21 +42,12 @@ async def rerun_live(
 async def _differs(
     run: Run, one: ev.Recorded, then: _Replied, workflow: Workflow, model: ModelClient
 ) -> Divergence | None:
-    today = (await _asked(model, _request(run, then, workflow))).message
+    today = (await reply_of(model, _request(run, then, workflow))).message
     if _calls(today) == _calls(then.message):
         return None
     expected = f"the recorded model {_in_words(then.message)}"
     diff = diff_of("\n".join(_lines(then.message)), "\n".join(_lines(today)))
     return differs_at(run, one, expected, f"today's {_in_words(today)}", diff)
-
-
-async def _asked(model: ModelClient, request: ModelRequest) -> ModelReply:
-    try:
-        return await model.complete(request)
-    except EngineError:
-        raise
-    except Exception as error:
-        raise ModelError(f"the model client failed: {error_words(error)}") from error
 
 
 def _request(run: Run, then: _Replied, workflow: Workflow) -> ModelRequest:

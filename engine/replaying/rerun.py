@@ -44,7 +44,8 @@ _Begun = tuple[str | int, ...]
 def rerun(journal: Iterable[ev.Recorded], workflow: Workflow) -> Divergence | None:
     """Where today's `workflow` first differs from a run's recorded journal; None where nowhere.
 
-    No tool, model, notifier or clock is touched. Raises BadInputError for an empty journal or
+    Of a fork what came since is compared; its past is the other run's. No tool, model,
+    notifier or clock is touched. Raises BadInputError for an empty journal or
     one of another workflow, RefusedError where what people and models wrote was erased,
     CorruptRunError and IllegalTransitionError as the fold does.
     """

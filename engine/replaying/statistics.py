@@ -4,14 +4,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import median
 from typing import TypeVar
 
 from engine.core.events import Recorded
 from engine.core.messages import Usage
 from engine.core.shape import Shape
 from engine.core.states import State
-from engine.replaying.figures import ApprovalUse, ToolUse
+from engine.replaying.figures import ApprovalUse, ToolUse, p95
 from engine.replaying.summary import Summary, summarise
 from engine.replaying.totals import (
     Cost,
@@ -142,5 +142,4 @@ def _sum(one: _Counts, other: _Counts) -> _Counts:
 def _waits(found: "array[float]") -> Waits:
     if not found:
         return Waits()
-    longest = quantiles(found, n=20, method="inclusive")[-1] if len(found) > 1 else found[0]
-    return Waits(count=len(found), median=median(found), p95=longest)
+    return Waits(count=len(found), median=median(found), p95=p95(found))

@@ -49,7 +49,7 @@ class ModelTotal(Shape):
 class Waits(Shape):
     """Seconds from asking a person to the verdict, or to the deadline, of `count` approvals.
 
-    Both are None where there is none. `p95`: 95 of 100 were not longer.
+    Both are None where there is none. `p95` is the 95th percentile.
     """
 
     count: int = 0

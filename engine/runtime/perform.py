@@ -1,4 +1,4 @@
-"""The only call to a model. What comes back is an event, never an exception of its own."""
+"""Asking the model for the next message. What comes back is an event, never an exception."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,10 +16,9 @@ from engine.core.request import recap_request
 from engine.core.run import Run
 from engine.core.sizes import tokens_in
 from engine.core.summing_up import cut, summary_request
-from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
+from engine.core.workflow import ModelReply, ModelRequest, OnDelta
 from engine.errors import (
     ContextOverflowError,
-    EngineError,
     ModelError,
     PermanentModelError,
     TransientModelError,
@@ -27,6 +26,7 @@ from engine.errors import (
 from engine.ports import Clock
 from engine.prices import Prices
 from engine.rates.turns import Turn
+from engine.replies import reply_of
 from engine.runtime.backoff import retry_at
 
 _Reading = Callable[[ModelReply, Message, Mapping[str, object]], ev.Event]
@@ -97,7 +97,7 @@ async def _tried(
     turn, clock, prices = by
     began = clock.now()
     try:
-        reply = await _ask(turn.model, request, hear)
+        reply = await reply_of(turn.model, request, hear)
         turn.settle(reply.usage.total_tokens)
         seconds = max(0.0, (clock.now() - began).total_seconds())
         return _replied(reply, _took(reply, seconds, prices), read)
@@ -111,17 +111,6 @@ async def _tried(
         return ev.ModelFailed(error=clean_text(str(error)), attempt=request.attempt, retry_at=again)
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
-
-
-async def _ask(model: ModelClient, request: ModelRequest, hear: OnDelta | None) -> ModelReply:
-    try:
-        if hear is not None and isinstance(model, StreamingModel):
-            return await model.stream(request, hear)
-        return await model.complete(request)
-    except EngineError:
-        raise
-    except Exception as error:
-        raise ModelError(f"the model client failed: {error_words(error)}") from error
 
 
 def _took(reply: ModelReply, seconds: float, prices: Prices) -> dict[str, object]:

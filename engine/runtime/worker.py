@@ -42,6 +42,7 @@ class Worker:
         self._failed: set[str] = set()
         self._resting: dict[str, float] = {}  # until when, as `Clock.monotonic` has it
         self._suspect = ""
+        self.is_broken_off = False  # whether it was told to break off what still ran
 
     @property
     def failed(self) -> Sequence[str]:
@@ -70,6 +71,7 @@ class Worker:
     def stop(self) -> None:
         """Begin nothing new. Told again, break off what still runs: its calls are in doubt then."""
         if self._stopping.is_set():
+            self.is_broken_off = True
             for task in self._running.values():
                 task.cancel()
         self._stopping.set()

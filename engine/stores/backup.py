@@ -9,6 +9,7 @@ import apsw
 
 from engine.errors import BadInputError, StoreError
 from engine.stores.database import BUSY_MS, connect, inspect
+from engine.stores.folders import sync_folder
 from engine.stores.trouble import trouble
 
 
@@ -28,7 +29,7 @@ def back_up(source: Path, target: Path, migrations: tuple[str, ...]) -> int:
         _copy(source, part)
         _finish(part, migrations)
         os.link(part, target)  # fails where somebody has put something there meanwhile
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except apsw.Error as error:
         raise StoreError(f"no backup was made: {trouble(part, error)}") from error
     except OSError as error:
@@ -62,13 +63,3 @@ def _finish(part: Path, migrations: tuple[str, ...]) -> None:
         copy.pragma("journal_mode", "delete")
     finally:
         copy.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system can sync a folder."""
-    with suppress(PermissionError, IsADirectoryError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -1,7 +1,6 @@
 """How a SQLite store is, in figures."""
 
 import shutil
-import time
 from pathlib import Path
 
 import apsw
@@ -11,10 +10,10 @@ from engine.ports import Health
 _SYNC_MODES = {0: "off", 1: "normal", 2: "full", 3: "extra"}
 
 
-def health(connection: apsw.Connection, path: Path, counts: str) -> Health:
-    """The figures; `counts` is the query for those of its runs."""
-    now = {"now": time.time_ns() // 1000}
-    owed, ready, waiting, tried = connection.execute(counts, now).fetchone() or (0, 0, 0, 0)
+def health(connection: apsw.Connection, path: Path, counts: str, now: int) -> Health:
+    """The figures; `counts` is the query for those of its runs, as they are `now`."""
+    counted = connection.execute(counts, {"now": now}).fetchone()
+    owed, ready, waiting, tried = counted or (0, 0, 0, 0)
     wal = path.with_name(f"{path.name}-wal")
     return Health(
         where=str(path.absolute()),

@@ -32,7 +32,8 @@ class MemoryStore(MemoryFacts):
             )
         entries = self._replaced(addition)
         self._put_back(addition)
-        self._entries[head.run_id] = [*entries, *addition.entries]
+        entries.extend(addition.entries)
+        self._entries[head.run_id] = entries
         logged = max(head.logged, now.logged if now else 0)
         self._heads[head.run_id] = replace(head, lease=lease, logged=logged, tries=0)
         self._change_memory(addition.memory)
@@ -148,8 +149,10 @@ class MemoryStore(MemoryFacts):
         """See Store."""
 
     def _replaced(self, addition: Append) -> list[Entry]:
-        """The run's entries, with those in place that replace others of the same digest."""
-        entries = list(self._entries.get(addition.head.run_id, ()))
+        """The run's entries; where some replace others of the same digest, a list of its own."""
+        entries = self._entries.get(addition.head.run_id, [])
+        if addition.replaced:
+            entries = entries.copy()
         for one in addition.replaced:
             there = entries[one.seq - 1] if 0 < one.seq <= len(entries) else None
             if there is None or replace(there, data=one.data, cover=one.cover) != one:

@@ -156,12 +156,12 @@ class SqliteStore(SqliteFacts):
         """See Store."""
         return await self._writer.ask(leavings.tidy)
 
-    async def health(self) -> Health:
+    async def health(self, now: int) -> Health:
         """See Checkable."""
         from engine.stores.health import health
 
         return await self._writer.ask(
-            lambda connection: health(connection, self._path, _SQL["counts"])
+            lambda connection: health(connection, self._path, _SQL["counts"], now)
         )
 
     async def faults(self) -> Sequence[str]:

@@ -166,3 +166,13 @@ def test_a_key_with_another_secret_is_thought_of() -> None:
     said = run("verify", WAYSTATION_AUDIT_KEY=f"{KEY}-other")
     assert said.exit_code == 1
     assert "or the key k1 has another secret" in said.stdout
+
+
+def test_a_gap_is_named_as_what_it_is_where_there_are_anchors_too() -> None:
+    Path("anchors.jsonl").write_text(run("anchor").stdout)
+    lines = Path(".waystation/runs.jsonl").read_bytes().splitlines(keepends=True)
+    Path("gap.jsonl").write_bytes(b"".join([*lines[:4], *lines[5:]]))
+    said = run("rebuild", "gap.jsonl", "--anchors", "anchors.jsonl", "--store", "sqlite:///new.db")
+    assert said.exit_code == 1
+    assert "at seq 5: seq 5 is missing" in said.stderr
+    assert "anchored" not in said.stderr

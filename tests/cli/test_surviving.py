@@ -16,7 +16,7 @@ from engine.cli.root import cli
 from tests.cli.test_command import MESSAGE, as_json, waystation
 
 APP = '''
-import os, signal
+import os, signal, time
 from pathlib import Path
 from engine import ScriptedModel, Workflow, tool
 
@@ -45,6 +45,14 @@ def other(order: str = "1") -> str:
     return order
 
 CHANGED = [shop(other)]
+
+@tool(approval="never", name="pay")
+def slow() -> str:
+    """Pay, and take a while."""
+    time.sleep(600)
+    return "paid"
+
+SLOW = [shop(slow)]
 '''
 SHOP = ("--app", "bank:ALL")
 
@@ -130,6 +138,26 @@ def test_a_worker_ends_at_sigterm_and_leaves_nothing_leased() -> None:
     assert worker.returncode == 0
     assert b"stopping" in said
     assert re.search(r"leases +none", waystation("doctor").stdout)
+
+
+def test_a_worker_that_is_told_twice_breaks_off_and_says_so() -> None:
+    Path("bank.py").write_text(APP)
+    waystation("start", "shop", "pay", "--run-id", "r1", "--detach", "--app", "bank:SLOW")
+    command = [sys.executable, "-c", "from engine.cli import main; main()", "worker"]
+    command += ["--app", "bank:SLOW"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stderr is not None
+        while b"tool_started" not in worker.stdout.readline():
+            assert worker.poll() is None
+        for words in (b"stopping", b"breaking off"):
+            worker.send_signal(signal.SIGINT)
+            while words not in worker.stderr.readline():
+                assert worker.poll() is None
+        _, said = worker.communicate()
+    assert worker.returncode == 130
+    assert b"broken off; what was running is in doubt" in said
+    assert "Traceback" not in said.decode()
 
 
 def test_the_doctor_says_how_the_store_is_and_what_to_do() -> None:

@@ -21,18 +21,7 @@ from engine import (
 )
 from engine.core.policy import ApprovalPolicy
 from tests.runtime.test_engine import calls
-
-
-@tool(read_only=True)
-def look(order: str) -> str:
-    """Look an order up."""
-    return f"order {order}"
-
-
-@tool
-def pay(order: str, amount: float = 5.0) -> str:
-    """Pay for an order."""
-    return f"paid {amount} for {order}"
+from tests.spec import look, pay
 
 
 @tool(approval=ApprovalPolicy(quorum=2))

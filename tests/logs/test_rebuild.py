@@ -12,7 +12,9 @@ import pytest
 
 from engine import ApprovalPolicy, Engine, State
 from engine.api.rebuilding import rebuild
+from engine.codec.events import ticks
 from engine.core.states import ENDED
+from engine.runtime.clock import SystemClock
 from engine.stores.sqlite import SqliteStore
 from tests.logs.copies import LOG, STORE, journals, lines_of, pay, rebuilt, shop, write_log, written
 from tests.rebuilding import compare, rebuild_and_compare
@@ -205,7 +207,7 @@ async def test_a_run_that_waits_with_a_deadline_waits_for_a_person() -> None:
     async with Engine(store=STORE, workflows=[workflow], log=LOG) as engine:
         await engine.start("shop", "Pay for order 1", run_id="r1")
     store = SqliteStore("runs.db")
-    health = await store.health()
+    health = await store.health(ticks(SystemClock().now()))
     await store.close()
     assert (health.ready, health.waiting) == (0, 1)
     (one,) = [one async for one in rebuild([str(LOG)], "memory://")]

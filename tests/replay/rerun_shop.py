@@ -6,25 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import Engine, Run, ScriptedModel, Tool, Workflow, events, tool
+from engine import Engine, Run, ScriptedModel, Tool, Workflow, events
 from tests.clock import Jumping
 from tests.runtime.test_engine import calls
+from tests.spec import look, pay
 
 LOOK, PAY = ("look", {"order": "1"}), ("pay", {"order": "1", "amount": 60})
 OK: dict[str, Any] = {"content": "ok"}
 APPROVERS = {"ann": ["manager"], "bob": ["manager", "clerk"]}
-
-
-@tool(read_only=True)
-def look(order: str) -> str:
-    """Look an order up."""
-    return f"order {order}"
-
-
-@tool
-def pay(order: str, amount: float = 5.0) -> str:
-    """Pay for an order."""
-    return f"paid {amount} for {order}"
 
 
 SHOP = Workflow(name="shop", instructions="Help.\nBe brief.", tools=(look, pay))

@@ -34,19 +34,9 @@ from engine.core.decide import decide
 from engine.core.effects import CallTools, Record
 from engine.core.evolve import fold
 from engine.replaying.live import rerun_live
-from tests.replay.rerun_shop import (
-    LOOK,
-    OK,
-    PAY,
-    SHOP,
-    UNASKED,
-    approved,
-    look,
-    pay,
-    record,
-    with_pay,
-)
+from tests.replay.rerun_shop import LOOK, OK, PAY, SHOP, UNASKED, approved, record, with_pay
 from tests.runtime.test_engine import calls
+from tests.spec import look, pay
 
 Journal = Sequence[events.Recorded]
 

@@ -12,6 +12,7 @@ from engine import (
     Limits,
     ModelClient,
     NotAllowedError,
+    Notice,
     Notifier,
     ScriptedModel,
     Tool,
@@ -53,6 +54,18 @@ def look(order: str) -> str:
 LOOK = ("look", {"order": "1"})
 
 
+class Keeping:
+    """A notifier that keeps what it is told."""
+
+    name = "keeping"
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def notify(self, notice: Notice) -> None:
+        self.told.append(notice.model_dump_json())
+
+
 def pays(*amounts: float) -> dict[str, Any]:
     """The model asks, in one turn, for a payment of each of these amounts."""
     return calls(*(("pay", {"order": "1", "amount": amount}) for amount in amounts))
@@ -60,8 +73,9 @@ def pays(*amounts: float) -> dict[str, Any]:
 
 def desk(
     *replies: Any,
-    tools: Sequence[Tool],
+    tools: Sequence[Tool] = (),
     notifiers: Sequence[Notifier] = (),
+    redact: Sequence[str] = (),
     model: ModelClient | None = None,
     **more: Any,
 ) -> Engine:
@@ -71,6 +85,7 @@ def desk(
         instructions="Help.",
         tools=tools,
         notifiers=notifiers,
+        redact=redact,
         limits=Limits(max_turns=50),
         model=model or ScriptedModel([*replies, OK]),
     )

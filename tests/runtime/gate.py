@@ -1,37 +1,16 @@
 """A door that takes secret words: its tool, its engines, and what is kept and told of them."""
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from engine import (
-    Engine,
-    Notice,
-    ScriptedModel,
-    Tool,
-    Workflow,
-    tool,
-)
+from engine import Tool, tool
 from tests.runtime.desk import LOG
-from tests.runtime.test_engine import OK, SQLITE
 
 CANARY = "kanarie-7d1f20c4"
 OTHER = "kanarie-5b9e33aa"
-
-
-class Keeping:
-    """A notifier that keeps what it is told."""
-
-    name = "keeping"
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def notify(self, notice: Notice) -> None:
-        self.told.append(notice.model_dump_json())
 
 
 class Account(BaseModel):
@@ -65,24 +44,6 @@ class Gate:
 
 
 ENTER = ("enter", {"word": CANARY, "account": {"user": "ann", "pin": OTHER, "old": [OTHER]}})
-
-
-def desk(
-    *replies: Any,
-    tools: Sequence[Tool] = (),
-    notifiers: Sequence[Any] = (),
-    redact: Sequence[str] = (),
-    **more: Any,
-) -> Engine:
-    workflow = Workflow(
-        name="shop",
-        instructions="Help.",
-        tools=tools,
-        notifiers=notifiers,
-        redact=redact,
-        model=ScriptedModel([*replies, OK]),
-    )
-    return Engine(store=SQLITE, workflows=[workflow], log=LOG, **more)
 
 
 def logged() -> str:

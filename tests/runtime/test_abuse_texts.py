@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from engine import ApprovalPolicy, BadInputError, Notice, OpenAIModel, State, Tool, tool
+from engine import ApprovalPolicy, BadInputError, OpenAIModel, State, Tool, tool
 from tests.models.server import completion, serving
 from tests.runtime.desk import (
     BOSSES,
     LOOK,
+    Keeping,
     Till,
     desk,
     journal,
@@ -120,18 +121,6 @@ async def test_a_filter_of_the_waiting_list_is_a_plain_value(words: str) -> None
 
 
 CANARY = "canary-7d1f20c4"
-
-
-class Keeping:
-    """A notifier that keeps what it is told."""
-
-    name = "keeping"
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def notify(self, notice: Notice) -> None:
-        self.told.append(notice.model_dump_json())
 
 
 async def test_secrets_that_are_not_the_model_s_reach_nothing_that_is_written_or_told(

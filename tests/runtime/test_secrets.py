@@ -27,8 +27,8 @@ from engine.codec.events import decode_event, ticks
 from engine.core.messages import ToolCall
 from engine.errors import ModelError
 from engine.stores.sqlite import SqliteStore
-from tests.runtime.desk import BOSSES, LOG, log_lines, refusals
-from tests.runtime.gate import CANARY, ENTER, OTHER, Account, Gate, Keeping, desk, logged, stored
+from tests.runtime.desk import BOSSES, LOG, Keeping, desk, log_lines, refusals
+from tests.runtime.gate import CANARY, ENTER, OTHER, Account, Gate, logged, stored
 from tests.runtime.test_engine import SQLITE, calls
 
 

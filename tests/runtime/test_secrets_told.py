@@ -14,6 +14,7 @@ from engine import (
     CommandNotifier,
     Engine,
     LogNotifier,
+    Notifier,
     ScriptedModel,
     State,
     Workflow,
@@ -24,8 +25,8 @@ from engine.codec.events import decode_event
 from engine.core.secrecy import Secrecy
 from engine.journal.lines import Line, fields_of, read_line
 from tests.replay.test_golden import JOURNALS, VERSIONS
-from tests.runtime.desk import log_lines
-from tests.runtime.gate import CANARY, ENTER, Gate, Keeping, desk, logged, stored
+from tests.runtime.desk import Keeping, desk, log_lines
+from tests.runtime.gate import CANARY, ENTER, Gate, logged, stored
 from tests.runtime.test_engine import OK, calls
 
 SHAPES = {
@@ -69,7 +70,7 @@ async def test_canaries_of_the_environment_and_of_headers_are_told_to_nobody(
             kept.append({"event": event, **fields})
 
     gate = Gate()
-    notifiers = [LogNotifier(Logger()), CommandNotifier(["sh", "-c", "exit 3"])]
+    notifiers: list[Notifier] = [LogNotifier(Logger()), CommandNotifier(["sh", "-c", "exit 3"])]
     async with desk(calls(ENTER), tools=[gate.tool()], notifiers=notifiers) as engine:
         await engine.start("shop", "Hello", "r1")
         await engine.approve("r1", by="ann")

@@ -1,0 +1,22 @@
+"""The only call to a model, whoever asks it."""
+
+from engine.core.clean import error_words
+from engine.core.workflow import ModelClient, ModelReply, ModelRequest, OnDelta, StreamingModel
+from engine.errors import EngineError, ModelError
+
+
+async def reply_of(
+    model: ModelClient, request: ModelRequest, hear: OnDelta | None = None
+) -> ModelReply:
+    """The model's reply; ModelError where its client breaks, and what it raises of ours.
+
+    `hear` is told the text as it comes, where the model can tell it so.
+    """
+    try:
+        if hear is not None and isinstance(model, StreamingModel):
+            return await model.stream(request, hear)
+        return await model.complete(request)
+    except EngineError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the model client failed: {error_words(error)}") from error
