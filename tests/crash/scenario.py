@@ -34,12 +34,20 @@ DAY = timedelta(days=1)
 
 
 class Clock(SystemClock):
-    """The system's, which a person may set on, so that nobody waits for a deadline."""
+    """One that goes on only where somebody waits: the same course writes the same bytes.
 
-    ahead = timedelta()
+    A person may set it on, so that nobody waits for a deadline.
+    """
+
+    def __init__(self) -> None:
+        self.ahead, self._time = timedelta(), super().now()
 
     def now(self) -> datetime:
-        return super().now() + self.ahead
+        return self._time + self.ahead
+
+    async def sleep_until(self, at: datetime) -> None:
+        await super().sleep_until(at)
+        self._time = max(self._time, at - self.ahead)
 
 
 class World:
