@@ -13,6 +13,7 @@ _BEFORE = 30  # characters shown before the place where two texts part
 
 _NAMES: Mapping[StepKind, str] = {
     "message": "the customer's message",
+    "note": "the engine's note",
     "words": "the model's words",
     "call": "the call of",
     "asked": "the question about",
@@ -21,6 +22,12 @@ _NAMES: Mapping[StepKind, str] = {
     "result": "the result of",
     "answer": "the answer",
     "end": "the end",
+}
+_WHOSE: Mapping[StepKind, str] = {
+    "message": "customer",
+    "note": "the engine",
+    "words": "model",
+    "answer": "answer",
 }
 
 
@@ -48,10 +55,8 @@ def _turn(step: Step | None) -> str:
 
 def _head(step: Step) -> str:  # noqa: PLR0911 # a kind a line
     match step.kind:
-        case "message":
-            return "customer"
-        case "words":
-            return "model"
+        case "message" | "note" | "words" | "answer":
+            return _WHOSE[step.kind]
         case "call":
             return f"call of {step.tool}"
         case "asked":
@@ -62,8 +67,6 @@ def _head(step: Step) -> str:  # noqa: PLR0911 # a kind a line
             return f"ran {step.tool} with"
         case "result":
             return f"{step.tool} {step.said}"
-        case "answer":
-            return "answer"
         case "end":
             return f"is {step.said}"
         case other:

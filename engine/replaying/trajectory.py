@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from engine.core.canonical import digest, parse_object
-from engine.core.events import Recorded
+from engine.core.events import MessageReceived, Recorded, RunStarted
 from engine.core.evolve import fold
 from engine.core.messages import Arguments, Message
 from engine.core.record import CallRecord, Said, record_of
@@ -14,17 +14,20 @@ from engine.core.run import Run
 from engine.core.shape import Shape
 from engine.errors import CorruptRunError
 
-StepKind = Literal["message", "words", "call", "asked", "verdict", "ran", "result", "answer", "end"]
+StepKind = Literal[
+    "message", "note", "words", "call", "asked", "verdict", "ran", "result", "answer", "end"
+]
 
 
 class Step(Shape):
     """One step of a run; what does not apply to its kind is None.
 
-    `message` is the customer's; `words` the model says beside its calls, `answer` without
-    any. A `call` is as the model wrote it, and `ran` says with which arguments it was last
-    started, where those are others. It was `asked` about (`said`: what kind of approval)
-    under a policy (`text`); a `verdict` is `said` `by` somebody. A `result` `said` that the
-    call returned, failed, was given up, or is in doubt; the `end` names the state.
+    `message` is the customer's, `note` the engine's; `words` the model says beside its
+    calls, `answer` without any. A `call` is as the model wrote it, and `ran` says with which
+    arguments it was last started, where those are others. It was `asked` about (`said`: what
+    kind of approval) under a policy (`text`); a `verdict` is `said` `by` somebody. A `result`
+    `said` that the call returned, failed, was given up, or is in doubt; the `end` names the
+    state.
     `turn` is the place of the model's reply to which it belongs; 0 before the first.
     """
 
@@ -52,15 +55,24 @@ def trajectory(journal: Sequence[Recorded]) -> tuple[Step, ...]:
     run = fold(journal)
     if run is None:
         raise CorruptRunError("a journal without an event is no run")
-    return tuple(_steps(run, {record.call_id: record for record in record_of(journal)}))
+    calls = {record.call_id: record for record in record_of(journal)}
+    return tuple(_steps(run, calls, frozenset(_theirs(journal))))
 
 
-def _steps(run: Run, calls: dict[str, CallRecord]) -> Iterator[Step]:
+def _theirs(journal: Sequence[Recorded]) -> Iterator[str]:
+    """What the customer wrote."""
+    for one in journal:
+        if isinstance(one.event, RunStarted | MessageReceived):
+            yield one.event.message
+
+
+def _steps(run: Run, calls: dict[str, CallRecord], theirs: frozenset[str]) -> Iterator[Step]:
     turn = 0
     for message in (*run.messages, *run.inbox):
         turn += message.role == "assistant"
         if message.role == "user":
-            yield Step(kind="message", turn=turn, text=message.content)
+            kind: StepKind = "message" if message.content in theirs else "note"
+            yield Step(kind=kind, turn=turn, text=message.content)
         if message.role == "assistant":
             yield from _of_a_reply(message, turn, calls)
     yield Step(kind="end", turn=turn, said=run.state, text=run.reason)

@@ -245,3 +245,12 @@ def test_steps_are_alike_where_all_but_their_place_is() -> None:
     assert len(step.essence) == len(digest({}))
     for change in ({"tool": "look"}, {"arguments": {"x": 2}}, {"text": "x"}, {"by": "ann"}):
         assert step.model_copy(update=change).essence != step.essence
+
+
+def test_a_note_of_the_engine_is_not_taken_for_the_customer_s() -> None:
+    noticed = ev.LoopNoticed(words="the same again")
+    events = enumerated(said(PAY), started(), returned(), SETTLED, noticed, answer("Paid."))
+    notes = [step for step in trajectory(told(*events)) if step.kind == "note"]
+    assert [in_words(step) for step in notes] == [
+        "the engine: Note from the system, not from the customer: the same again"
+    ]
