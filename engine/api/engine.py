@@ -119,7 +119,7 @@ class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping,
                 await model.aclose()
         if self._opened is not None:
             store, telemetry, host = self._opened
-            host.close()
+            await host.close()
             telemetry.close()
             if isinstance(self._store_wanted, str):
                 await store.close()

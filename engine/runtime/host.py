@@ -52,9 +52,9 @@ class Host:
         self._leases = Leases(self.store, self.clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing; nothing is renewed any more."""
-        self._leases.close()
+        await self._leases.close()
 
     async def submit(self, workflow: str, command: Start) -> Draft:
         """A new run, durable, which nobody drives yet."""

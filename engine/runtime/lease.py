@@ -37,7 +37,7 @@ class Leases:
         self._seen: dict[str, tuple[Lease, float]] = {}
         self._held = 0
         self._keeper: asyncio.Task[None] | None = None
-        self._strays: set[asyncio.Task[None]] = set()
+        self._strays: dict[asyncio.Task[None], tuple[str, Lease]] = {}
 
     def first(self) -> Lease:
         """The lease that a run of ours begins with."""
@@ -105,15 +105,20 @@ class Leases:
         finally:
             if still_runs(run_id):
                 stray = asyncio.create_task(self._outlast(run_id, lease))
-                self._strays.add(stray)
-                stray.add_done_callback(self._strays.discard)
+                self._strays[stray] = run_id, lease
+                stray.add_done_callback(lambda done: self._strays.pop(done, None))
             else:
                 await self._let_go(run_id, lease, moved=moved)
 
-    def close(self) -> None:
-        """Nothing; leases that are still kept for a stray thread are left to run out."""
-        for stray in self._strays:
+    async def close(self) -> None:
+        """Nothing; a lease that is kept for a thread that still runs ends with this process."""
+        strays = dict(self._strays)
+        for stray in strays:
             stray.cancel()
+        await asyncio.gather(*strays, return_exceptions=True)
+        for run_id, lease in strays.values():
+            if not still_runs(run_id):
+                await self._give_back(run_id, lease, moved=True)
         self._rest()
 
     async def _outlast(self, run_id: str, lease: Lease) -> None:

@@ -79,6 +79,13 @@ WORKFLOWS = {
 }
 
 
+def wait_for_threads() -> None:
+    """Nothing, once no tool's thread runs any more."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("waystation post "):
+            thread.join()
+
+
 async def work(wire: Wire, name: str) -> list[str]:
     """Work until SIGTERM comes; what the engine complained of. Every step is told.
 
@@ -100,5 +107,7 @@ async def work(wire: Wire, name: str) -> list[str]:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told)
             wire.say(STARTED)
             await worker.run()
+            if name == "sending":
+                wait_for_threads()
             wire.hear()
     return [*said, *worker.failed]

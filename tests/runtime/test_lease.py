@@ -1,6 +1,8 @@
 """One driver at a time: whose lease holds, who may take it over, and when."""
 
 import asyncio
+import threading
+from collections.abc import Coroutine
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from engine.codec.events import ticks
 from engine.ports import Head, Lease, Store
 from engine.runtime.lease import RENEWAL, TTL, Leases
 from engine.runtime.owner import Owner
+from engine.runtime.threads import Work, in_own_thread
 from engine.stores.memory import MemoryStore
 from tests.clock import Steered
 from tests.runtime.life_process import dead_owner
@@ -155,6 +158,30 @@ async def test_a_driver_s_lease_is_renewed_while_it_drives_and_then_given_back()
     assert (await row(store)).lease == Lease(epoch=1)
     await passes(clock, 2 * RENEWAL)
     assert (await row(store)).lease == Lease(epoch=1), "it is renewed no more"
+
+
+async def test_a_thread_that_has_ended_by_the_close_leaves_no_lease() -> None:
+    store, clock, may_end = MemoryStore(), Steered(), threading.Event()
+    await store.append(addition("r1", 0))
+    leases, work = Leases(store, clock), Work("a tool")
+    lease = await leases.take(await row(store))
+    async with leases.kept("r1", lease):
+        await broken_off(in_own_thread("r1", may_end.wait, work))
+    assert (await row(store)).lease == lease, "somebody could take its call for lost"
+    may_end.set()
+    for thread in threading.enumerate():
+        if thread.name == work.name:
+            thread.join()
+    await leases.close()
+    assert (await row(store)).lease == Lease(epoch=1)
+
+
+async def broken_off(work: Coroutine[None, None, object]) -> None:
+    """Nothing, once it has begun and was cancelled."""
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class Failing(MemoryStore):
