@@ -8,6 +8,7 @@ from engine.core.messages import Message
 from engine.core.moves import Changes
 from engine.core.run import Compaction, Overflow, Run
 from engine.core.sent import NOTE
+from engine.core.sizes import tokens_in
 from engine.core.spent import Spent
 
 _OF_A_LIMIT = ("limit", "reason", "found", "last_words", "failure", "retry_at", "overflowed")
@@ -55,6 +56,7 @@ def compacted(run: Run, event: ev.ContextCompacted, seq: int) -> Changes:
         "compacted": Compaction(start=event.start, noted=event.noted, summary_at=summary_at),
         "context_tokens": event.tokens,
         "context_messages": event.seen,
+        "tools_counted": True,
     }
     overflowed = run.overflowed
     if event.summary is not None:  # the model has replied
@@ -69,17 +71,28 @@ def after_reply(
     run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
 ) -> Changes:
     """What a reply took of the bounds."""
-    seen = len(run.messages) if event.seen is None else event.seen
-    tokens = event.usage.total_tokens
     return {
         **_spent(run, event),
         "tool_calls": run.tool_calls + len(event.message.tool_calls),
         "last_words": "given" if run.last_words else None,
-        "context_tokens": tokens,
-        "context_messages": seen + 1 if tokens else 0,
+        **_context_of(run, event),
         "window": event.window,
         "overflowed": None,
         "found": None,
+    }
+
+
+def _context_of(
+    run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded
+) -> Changes:
+    """How long the transcript is with the reply: as the model counted, else by an estimate."""
+    seen = len(run.messages) if event.seen is None else event.seen
+    counted = event.usage.total_tokens
+    new = (*run.messages[run.context_messages : seen], event.message)
+    return {
+        "context_tokens": counted or run.context_tokens + tokens_in(new),
+        "context_messages": seen + 1,
+        "tools_counted": run.tools_counted or counted > 0,
     }
 
 

@@ -31,7 +31,7 @@ _OF_A_WINDOW = (3, 4)  # the rest is for what the model says
 
 def next_size(run: Run, workflow: Workflow) -> int:
     """About how many tokens the next request has, tools included."""
-    return next_input(run) + (0 if run.context_messages else _tools_size(run, workflow))
+    return next_input(run) + (0 if run.tools_counted else _tools_size(run, workflow))
 
 
 def _tools_size(run: Run, workflow: Workflow) -> int:

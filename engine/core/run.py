@@ -193,9 +193,10 @@ class Checkpoint(Shape):
 
     `limit` is the bound that it has reached, `raised` what people added to its bounds.
     `seconds` is how long models and tools worked, `cost` what the model's tries came to in
-    USD, None where that of any is unknown. The model's newest reply made `context_tokens`
-    of the first `context_messages` of the transcript, and may read `window` tokens; of what
-    it is sent, `compacted` says what is left out. `secrets` and `redact` say what of
+    USD, None where that of any is unknown. The first `context_messages` of the transcript are
+    `context_tokens`, as the model counted last, and as is estimated since; `tools_counted` where
+    the tools are in it. The model may read `window` tokens; of what it is sent, `compacted`
+    says what is left out. `secrets` and `redact` say what of
     it must not be told; see RunStarted.
     """
 
@@ -221,6 +222,7 @@ class Checkpoint(Shape):
     seconds: float = 0
     context_tokens: int = 0
     context_messages: int = 0
+    tools_counted: bool = False
     window: int | None = None
     compacted: Compaction | None = None
     overflowed: Overflow | None = None

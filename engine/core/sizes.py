@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from engine.core.messages import Message
 from engine.core.run import Run
-from engine.core.sent import context_of
 from engine.core.tool import Tool
 
 _CHARACTERS_A_TOKEN = 3  # of English it is about 4; less text than thought is the safer error
@@ -24,8 +23,6 @@ def tokens_of(tools: Sequence[Tool]) -> int:
 
 def next_input(run: Run) -> int:
     """About how many tokens the model reads next: as it counted them last, and what is new."""
-    if not run.context_messages:
-        return tokens_in(context_of(run))
     return run.context_tokens + tokens_in(run.messages[run.context_messages :])
 
 

@@ -107,10 +107,10 @@ def test_every_step_is_of_an_event(golden: list[Journal]) -> None:
         steps = Counter(step.kind for step in trajectory(journal))
         asked = [one.event for one in journal if isinstance(one.event, ev.ToolsRequested)]
         assert steps["call"] == sum(len(event.message.tool_calls) for event in asked)
-        told = ("message_received", "limit_reached", "loop_noticed")  # the engine tells it, too
+        noted = ("limit_reached", "loop_noticed")
         begun = journal[0].event
         assert isinstance(begun, ev.RunStarted)
-        notes = bool(begun.known) + sum(kinds(journal)[kind] for kind in told)
-        assert steps["message"] == 1 + notes
+        assert steps["note"] == bool(begun.known) + sum(kinds(journal)[kind] for kind in noted)
+        assert steps["message"] == 1 + kinds(journal)["message_received"]
         assert steps["verdict"] == sum(len(record.verdicts) for record in record_of(journal))
         assert steps["end"] == 1
