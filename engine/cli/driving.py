@@ -101,10 +101,11 @@ def resume(  # noqa: PLR0913 # what there is to say about it
 def _raise(said: str) -> tuple[str, Decimal]:
     name, _, amount = said.partition("=+")
     try:
-        return name, Decimal(amount)
+        if (more := Decimal(amount)).is_finite():
+            return name, more
     except InvalidOperation:
-        words = f"--raise is said like max_turns=+10, not {said!r}"
-        raise click.UsageError(words) from None
+        pass
+    raise click.UsageError(f"--raise is said like max_turns=+10, not {said!r}")
 
 
 @command("worker")

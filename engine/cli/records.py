@@ -29,7 +29,7 @@ def print_raises(journal: "Sequence[Recorded]") -> None:
     for one in journal:
         event = one.event
         if event.kind == "limits_raised":
-            more = ", ".join(f"{name} by {amount}" for name, amount in event.raised.items())
+            more = ", ".join(f"{name} by {amount:f}" for name, amount in event.raised.items())
             beware = f" (beware: {found})" if (found := strange(event.by)) else ""
             note = f" (note: {visible(event.note)})" if event.note else ""
             click.echo(f"\n{visible(event.by)}{beware} raised {more} {_when(one.at)}{note}")

@@ -58,6 +58,11 @@ def _limit(run: Run, asked: Approval | None) -> Bound:
         for bound in RAISABLE:
             if bound == reached:
                 return bound
+    if run.state is State.Done and run.limit:
+        raise RefusedError(
+            f"run {run.id} has given its last answer at the limit {run.limit} and is Done; send "
+            "it a message, which brings it to the limit again, and raise that then"
+        )
     raise RefusedError(
         f"run {run.id} is {run.state} and has come to none of its limits; there is nothing to raise"
     )
@@ -74,13 +79,16 @@ def _bound(name: str) -> Bound:
     for bound in RAISABLE:
         if bound == name:
             return bound
-    near = get_close_matches(name, RAISABLE, n=1) or RAISABLE
-    raise BadInputError(f"there is no limit {name!r}; is {near[0]} meant?")
+    near = get_close_matches(name, RAISABLE, n=1)
+    hint = f"is {near[0]} meant?" if near else f"there are {', '.join(RAISABLE)}"
+    raise BadInputError(f"there is no limit {name!r}; {hint}")
 
 
 def _amount(name: str, amount: Decimal) -> Decimal:
-    if not 0 < amount <= _LARGEST:
+    if amount <= 0:
         raise BadInputError(f"{name}: an amount above 0 is added, not {amount}")
+    if amount > _LARGEST:
+        raise BadInputError(f"{name}: at most {_LARGEST:,} is added at once, not {amount}")
     if name not in IN_PARTS and amount != int(amount):
         raise BadInputError(f"{name} is raised by a whole number, not {amount}")
     return amount

@@ -87,6 +87,11 @@ def test_a_run_that_gave_its_last_answer_names_the_limit() -> None:
     assert "the limit max_turns=2 is reached. Answer now" in said
     assert "Limit: max_turns\n" in said
     assert "--raise" not in said
+    refused = waystation("resume", "r1", "--raise", "max_turns=+1")
+    assert "has given its last answer at the limit max_turns and is Done" in str(refused.exception)
+    waystation("send", "r1", "And?")
+    assert "max_turns +1000  " in waystation("resume", "r1", "--raise", "max_turns=+1e3").output
+    assert "raised max_turns by 1000 at " in waystation("show", "r1").output
 
 
 def test_review_offers_to_raise_the_limit() -> None:
@@ -129,6 +134,9 @@ def test_a_no_says_what_it_was_about_where_it_is_refused() -> None:
     [
         ("max_turns=2", "is said like max_turns=+10"),
         ("max_turns=+many", "is said like max_turns=+10"),
+        ("max_turns=+nan", "is said like max_turns=+10"),
+        ("max_turns=+9999999999", "at most 1,000,000,000 is added at once"),
+        ("everything=+1", "there are max_turns, "),
         ("max_turns=+0", "an amount above 0 is added"),
         ("max_turn=+1", "is max_turns meant?"),
         ("max_tokens=+1", "has come to max_turns; raise that one"),

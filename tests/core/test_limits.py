@@ -268,7 +268,7 @@ def test_what_was_given_up_for_another_reason_is_not_raised() -> None:
         ({"max_turns": 0}, "above 0"),
         ({"max_turns": -1}, "above 0"),
         ({"max_turns": "0.5"}, "whole number"),
-        ({"max_turns": "1e30"}, "above 0"),
+        ({"max_turns": "1e30"}, "at most 1,000,000,000"),
     ],
 )
 def test_an_amount_that_makes_no_sense_is_refused(raises: dict[str, Any], words: str) -> None:
