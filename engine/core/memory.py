@@ -84,6 +84,9 @@ class Memory:
         if not isinstance(self.summaries, bool) and self.summaries != "model":
             words = "summaries is True, False or 'model'"
             raise DefinitionError(f"memory: {words}, not {self.summaries!r}")
+        embed = self.embedder
+        if embed is not None and not (hasattr(embed, "name") and hasattr(embed, "embed")):
+            raise DefinitionError(f"memory: embedder has a name and an async embed, not {embed!r}")
 
     def key(self, run: Checkpoint) -> str | None:
         """The key under which the run remembers; None where it has none.

@@ -113,6 +113,7 @@ class Workflow:
             )
         if fault := fault_of(self.approval):
             raise DefinitionError(f"workflow {self.name}: {fault}")
+        self._require_shapes()
         object.__setattr__(self, "tools", self._all_tools())
         object.__setattr__(self, "notifiers", tuple(self.notifiers))
         object.__setattr__(self, "redact", tuple(self.redact))
@@ -121,6 +122,16 @@ class Workflow:
             raise DefinitionError(f"workflow {self.name}: two notifiers have one name: {names}")
         self._require_tools()
         self._require_room()
+
+    def _require_shapes(self) -> None:
+        for name, given, wanted in (
+            ("limits", self.limits, Limits),
+            ("context", self.context, Context),
+            ("memory", self.memory, Memory),
+        ):
+            if not isinstance(given, wanted) and (name, given) != ("memory", None):
+                what = wanted.__name__
+                raise DefinitionError(f"workflow {self.name}: {name}: {given!r} is no {what}")
 
     def _require_tools(self) -> None:
         seen: set[str] = set()
@@ -143,8 +154,6 @@ class Workflow:
         return (*own, *MEMORY_TOOLS)
 
     def _require_room(self) -> None:
-        if not isinstance(self.context, Context):
-            raise DefinitionError(f"workflow {self.name}: context: {self.context!r} is no Context")
         most = self.context.max_tokens
         least = tokens_in((Message(role="system", content=self.instructions),))
         least += tokens_of(self.tools)

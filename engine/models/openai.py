@@ -49,7 +49,7 @@ class OpenAIModel:
 
         Key and address default to the environment's OPENAI_API_KEY and OPENAI_BASE_URL.
         """
-        self.name, self.rate = model, rate or RateLimit()
+        self.name, self.rate = model, RateLimit.given(rate)
         self._api_key, self._base_url, self._timeout = api_key, base_url, timeout
         self._client: AsyncOpenAI | None = None
 

@@ -28,6 +28,15 @@ class RateLimit(Shape):
             if bound is not None and bound < 1:
                 raise DefinitionError(f"rate: {name} must be at least 1, not {bound}")
 
+    @classmethod
+    def given(cls, rate: object) -> "RateLimit":
+        """That limit, or one without bounds for None; raises DefinitionError for what is none."""
+        if rate is None:
+            return cls()
+        if not isinstance(rate, cls):
+            raise DefinitionError(f"rate: {rate!r} is no RateLimit")
+        return rate
+
     def stricter(self, other: "RateLimit") -> "RateLimit":
         """Of each bound the narrower one."""
         both = {name: (bound, getattr(other, name)) for name, bound in self}

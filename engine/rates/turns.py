@@ -37,10 +37,10 @@ class RateLimited:
 
     def __init__(self, model: ModelClient, rate: RateLimit) -> None:
         """Take the model and the limit; one that the model has already holds, too."""
-        self.model, self.rate = model, rate
+        self.model, self.rate = model, RateLimit.given(rate)
         self.endpoint: Hashable = _Itself(model)
         if isinstance(model, Paced):
-            self.rate, self.endpoint = rate.stricter(model.rate), model.endpoint
+            self.rate, self.endpoint = self.rate.stricter(model.rate), model.endpoint
 
     @property
     def name(self) -> str | None:

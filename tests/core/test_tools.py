@@ -195,6 +195,8 @@ def _unknown(x: "NoSuchType") -> None:  # type: ignore[name-defined] # noqa: F82
         ),
         (lambda: Limits(max_turns=0), "max_turns must be at least 1"),
         (lambda: Limits(max_truns=3), "max_truns"),
+        (lambda: Workflow(name="a", instructions="", limits=3), "a: limits: 3 is no Limits"),  # type: ignore[arg-type] # wrong on purpose
+        (lambda: Workflow(name="a", instructions="", memory=True), "memory: True is no Memory"),  # type: ignore[arg-type] # wrong on purpose
     ],
 )
 def test_a_wrong_declaration_is_refused_where_it_is_made(

@@ -213,3 +213,10 @@ async def test_any_model_can_be_limited() -> None:
 def test_a_limit_that_makes_no_sense_is_refused_by_name(bounds: dict[str, int], said: str) -> None:
     with pytest.raises(DefinitionError, match=said):
         RateLimit(**bounds)
+
+
+def test_what_is_no_limit_is_refused_where_the_model_is_made() -> None:
+    with pytest.raises(DefinitionError, match="rate: 3 is no RateLimit"):
+        OpenAIModel("m", rate=3)  # type: ignore[arg-type] # wrong on purpose
+    with pytest.raises(DefinitionError, match="rate: 3 is no RateLimit"):
+        RateLimited(ScriptedModel([]), 3)  # type: ignore[arg-type] # wrong on purpose

@@ -260,6 +260,7 @@ def test_no_query_and_no_fact_means_more_than_its_words() -> None:
         ({"known": 51}, "known is 0 to 50"),
         ({"known": True}, "known is 0 to 50"),
         ({"summaries": "yes"}, "summaries is True, False or 'model'"),
+        ({"embedder": 3}, "embedder has a name and an async embed, not 3"),
     ],
 )
 def test_a_memory_that_makes_no_sense_is_refused(declared: dict[str, Any], words: str) -> None:
