@@ -4,6 +4,7 @@ import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -37,7 +38,7 @@ class PlainView:
         if event != "transition":  # a refusal, which the command itself will tell
             return
         if self.offline and self.run_id is None:
-            click.echo("No OPENAI_API_KEY: the workflow's own offline model is in use.", err=True)
+            self.notice("No OPENAI_API_KEY: the workflow's own offline model is in use.")
         self.run_id = str(fields["run_id"])
         if line := self.line(fields, earlier=str(fields["at"]) < self._since):
             self.show(line)
@@ -45,6 +46,10 @@ class PlainView:
     def line(self, fields: dict[str, object], *, earlier: bool) -> str:
         """What is shown of a transition; empty where nothing is."""
         return f"{describe(fields)}{'  (earlier)' if earlier else ''}"
+
+    def notice(self, words: str) -> None:
+        """Tell the person something about the command itself."""
+        click.echo(words, err=True)
 
     def show(self, line: str) -> None:
         """Print one line, as long as somebody reads: a closed pipe stops no run."""
@@ -86,6 +91,13 @@ class TerminalView(PlainView):
             if fields["trigger"] != "message_received":  # with all else the model's try is over
                 self._seq, self._text = int(str(fields["seq"])), ""
         super().info(event, **fields)
+
+    def notice(self, words: str) -> None:
+        """See PlainView; where it would come onto the live line, it is printed above it."""
+        if sys.stderr.isatty():
+            self.show(words)
+        else:
+            super().notice(words)
 
     def show(self, line: str) -> None:
         """Print one line above the live one."""
@@ -180,7 +192,7 @@ def _detail(data: dict[str, object]) -> str:
     if isinstance(message, str):
         return message
     if isinstance(raised := data.get("raised"), dict):
-        more = ", ".join(f"{name} +{amount}" for name, amount in raised.items())
+        more = ", ".join(f"{name} +{Decimal(amount):f}" for name, amount in raised.items())
         return f"{more}  {data.get('by')}"
     if isinstance(used := data.get("strategies"), list):
         return f"{', '.join(used)}: {data['before']} -> {data['tokens']} tokens"

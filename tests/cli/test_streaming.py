@@ -41,6 +41,14 @@ def test_a_terminal_shows_text_as_it_comes_inert_and_without_secrets() -> None:
     assert stored().answer == f"It is \x1b[31mred, \x9b2J the key {KEY} and it is long."
 
 
+def test_that_no_model_is_asked_is_said_above_the_live_line() -> None:
+    with Terminal("start", "desk", "Hello", "--run-id", "r1") as terminal:
+        terminal.until("No OPENAI_API_KEY")
+        assert terminal.shown.partition("No OPENAI_API_KEY")[0].endswith("\x1b[2K")
+        terminal.until("Run r1 (desk) is ")
+        terminal.end()
+
+
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_a_pipe_gets_whole_answers_only(more: tuple[str, ...]) -> None:
     with serving(completion({"content": "All done."}), streams=streamed) as server:
