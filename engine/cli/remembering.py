@@ -15,7 +15,7 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 @command("memory")
-@click.option("--customer", metavar="KEY", help="Only what is remembered of this customer.")
+@click.option("--customer", metavar="KEY", help="Only what is remembered under this key.")
 @click.option("--limit", type=int, default=100, show_default=True, help="At most so many notes.")
 @click.option("--erasures", is_flag=True, help="That notes were erased, instead: by whom, and why.")
 def memory(settings: Settings, *, customer: str | None, limit: int, erasures: bool) -> None:
