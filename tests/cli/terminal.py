@@ -32,11 +32,15 @@ def line(*words: str, app: str = "tests.cli.desk:WORKFLOWS") -> list[str]:
 class Terminal:
     """The command in a terminal of 24 lines of 100 columns."""
 
-    def __init__(self, *words: str, **more: str) -> None:
+    def __init__(self, *words: str, app: str = "tests.cli.desk:WORKFLOWS", **more: str) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         self.process = subprocess.Popen(
-            line(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more)
+            line(*words, app=app),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(**more),
         )
         os.close(theirs)
         self.shown = ""
