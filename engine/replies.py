@@ -14,9 +14,13 @@ async def reply_of(
     """
     try:
         if hear is not None and isinstance(model, StreamingModel):
-            return await model.stream(request, hear)
-        return await model.complete(request)
+            reply = await model.stream(request, hear)
+        else:
+            reply = await model.complete(request)
     except EngineError:
         raise
     except Exception as error:
         raise ModelError(f"the model client failed: {error_words(error)}") from error
+    if not isinstance(reply, ModelReply):
+        raise ModelError(f"the model client gave a {type(reply).__name__}, and no ModelReply")
+    return reply

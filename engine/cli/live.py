@@ -38,7 +38,7 @@ class PlainView:
         if event != "transition":  # a refusal, which the command itself will tell
             return
         if self.offline and self.run_id is None:
-            self.notice("No OPENAI_API_KEY: the workflow's own offline model is in use.")
+            self.notice("No OPENAI_API_KEY: the workflow's own model is in use.")
         self.run_id = str(fields["run_id"])
         if line := self.line(fields, earlier=str(fields["at"]) < self._since):
             self.show(line)

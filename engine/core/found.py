@@ -4,24 +4,18 @@ from engine.core.run import Run
 
 
 def found_so_far(run: Run) -> str | None:
-    """What was said when it was cut off, or the model's last words; else the last tool results.
+    """What was said when it was cut off, or the model's last words; else the newest results.
 
-    None if there is none of it.
+    Refusals and errors are none. None if there is nothing of it.
     """
     if run.found is not None:
         return run.found
     for message in reversed(run.messages):
         if message.role == "assistant" and message.content:
             return message.content
-    results = [result.content[: result.shown] for result in run.results] or _last_results(run)
-    return "\n".join(results) or None
+    return "\n".join(results_of(run) or run.gave) or None
 
 
-def _last_results(run: Run) -> list[str]:
-    last: list[str] = []
-    for message in reversed(run.messages):
-        if message.role == "tool":
-            last.insert(0, message.content or "")
-        elif last:
-            break
-    return last
+def results_of(run: Run) -> tuple[str, ...]:
+    """What the calls of the open turn gave, as the model is shown it."""
+    return tuple(one.content[: one.shown] for one in run.results if not one.is_error)

@@ -23,6 +23,7 @@ TEXTS = frozenset(
         "failure",
         "failures",
         "found",
+        "gave",
         "got",
         "instructions",
         "known",

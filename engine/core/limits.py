@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Literal, get_args
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue, StrictFloat, StrictInt, ValidationError
 
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
@@ -44,16 +45,16 @@ class Limits(Shape):
     and of the calls of a turn `max_parallel_tools` run at once.
     """
 
-    max_turns: int = 12
-    max_attempts: int = 5
-    max_tool_calls: int = 50
-    max_tokens: int = 500_000
+    max_turns: StrictInt = 12
+    max_attempts: StrictInt = 5
+    max_tool_calls: StrictInt = 50
+    max_tokens: StrictInt = 500_000
     max_cost_usd: Decimal | None = None
-    max_seconds: float = 3600
-    max_age: float | None = None
-    max_repeats: int = 3
-    max_result_chars: int = 20_000
-    max_parallel_tools: int = 8
+    max_seconds: StrictFloat = 3600
+    max_age: StrictFloat | None = None
+    max_repeats: StrictInt = 3
+    max_result_chars: StrictInt = 20_000
+    max_parallel_tools: StrictInt = 8
     on_limit: OnLimit = "abort"
 
     def __init__(self, **bounds: float | Decimal | str | None) -> None:
@@ -62,7 +63,10 @@ class Limits(Shape):
             super().__init__(**bounds)
         except ValidationError as error:
             fault = error.errors()[0]
-            raise DefinitionError(f"limits: {fault['loc'][0]}: {fault['msg']}") from error
+            name = str(fault["loc"][0])
+            near = get_close_matches(name, type(self).model_fields, n=1)
+            words = fault["msg"] if name in near or not near else f"is {near[0]} meant?"
+            raise DefinitionError(f"limits: {name}: {words}") from error
         for name in (*RAISABLE, *_ALWAYS_KEPT):
             bound = getattr(self, name, None)
             if bound is not None and bound < 1 and name not in IN_PARTS:

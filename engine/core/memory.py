@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
-from engine.core.clean import clean_text
+from engine.core.clean import clean_text, error_words
 from engine.core.run import Checkpoint
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
@@ -91,9 +91,12 @@ class Memory:
     def key(self, run: Checkpoint) -> str | None:
         """The key under which the run remembers; None where it has none.
 
-        Raises DefinitionError where the scope gives something that is no key.
+        Raises DefinitionError where the scope raises, or gives something that is no key.
         """
-        key = run.customer if self.scope == "customer" else self.scope(run)
+        try:
+            key = run.customer if self.scope == "customer" else self.scope(run)
+        except Exception as error:
+            raise DefinitionError(f"memory: the scope failed: {error_words(error)}") from error
         if key is None:
             return None
         if not isinstance(key, str) or not key.strip() or clean_text(key) != key:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from engine.core import events as ev
-from engine.core.approvers import Authority, named
+from engine.core.approvers import Authority, named, person
 from engine.core.commands import Deny, Raise
 from engine.core.found import found_so_far
 from engine.core.limits import IN_PARTS, RAISABLE, Bound
@@ -26,7 +26,10 @@ def raised(run: Run, command: Raise, by_whom: Authority) -> tuple[ev.Event, ...]
     named(command.by)
     raises = _amounts(command)
     asked = next((one for one in run.approvals if one.kind == "limit"), None)
+    _require_not_refused(run, command.by)
     limit = _limit(run, asked)
+    if limit == "max_cost_usd" and run.cost is None:
+        raise RefusedError(f"what run {run.id} has cost is not known, so no amount is enough")
     if limit not in raises:
         raise RefusedError(f"run {run.id} has come to {limit}; raise that one")
     if asked is None:
@@ -66,6 +69,15 @@ def _limit(run: Run, asked: Approval | None) -> Bound:
     raise RefusedError(
         f"run {run.id} is {run.state} and has come to none of its limits; there is nothing to raise"
     )
+
+
+def _require_not_refused(run: Run, by: str) -> None:
+    """Nothing; RefusedError where another person has said no at the limit that it came to."""
+    last = run.verdicts[-1] if run.verdicts and run.state is State.Aborted else None
+    if last and (last.kind, last.verdict) == ("limit", "denied") and person(last.by) != person(by):
+        raise RefusedError(
+            f"{last.by} did not let run {run.id} go on at {run.limit}; nobody else may undo that"
+        )
 
 
 def _amounts(command: Raise) -> dict[Bound, Decimal]:

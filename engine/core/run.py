@@ -247,6 +247,7 @@ class Run(Checkpoint):
 
     `long_results` are, whole, all those of which the model was shown a part.
     `inbox` are messages that came in the midst of a turn; the model sees them at its next.
+    `gave` is what the newest turn with a result gave.
 
     `verdicts` are those of all its approvals, the oldest first. `definition` and `tools`
     are the digests of the workflow that it runs under. `summary` is the newest, of what the
@@ -256,6 +257,7 @@ class Run(Checkpoint):
     messages: tuple[Message, ...] = ()
     results: tuple[ToolResult, ...] = ()
     long_results: tuple[ToolResult, ...] = ()
+    gave: tuple[str, ...] = ()
     inbox: tuple[Message, ...] = ()
     summary: str | None = None
     verdicts: tuple[Verdict, ...] = ()

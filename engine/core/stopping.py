@@ -28,7 +28,8 @@ def at_limit(run: Run, workflow: Workflow, now: datetime) -> ev.Event | None:
         return _stop(run, workflow, found)
     failures = run.failures - (run.overflowed.attempt if run.overflowed else 0)
     if failures >= limits.max_attempts:
-        words = f"the model failed {run.failures} times in a row, at last with: {run.failure}"
+        times = f"{run.failures} times in a row" if run.failures > 1 else "once"
+        words = f"the model failed {times}, at last with: {run.failure}"
         failed = Reached("max_attempts", words)
         return _ask(run, workflow, failed) if limits.on_limit == "ask" else _abort(run, failed)
     if run.last_words == "due":

@@ -3,6 +3,7 @@
 from engine.core import events as ev
 from engine.core.bounded import after_reply
 from engine.core.cutting import READ_RESULT, shown_of
+from engine.core.found import results_of
 from engine.core.messages import Message, ToolResult
 from engine.core.moves import Changes
 from engine.core.run import Call, Run
@@ -20,7 +21,8 @@ def heard(run: Run, event: ev.MessageReceived) -> Changes:
 def closed(run: Run) -> Changes:
     """The run after a turn: its results in the model's order, and what came meanwhile."""
     messages = (*run.messages, *_in_model_order(run), *run.inbox)
-    return {"messages": messages, "inbox": (), "calls": (), "results": ()}
+    gave = results_of(run) or run.gave
+    return {"messages": messages, "inbox": (), "calls": (), "results": (), "gave": gave}
 
 
 def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSuperseded) -> Changes:

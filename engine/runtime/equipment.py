@@ -26,8 +26,12 @@ class Equipment:
     prices: Prices = LISTED
 
     def driver(self, name: str, stopping: asyncio.Event | None = None) -> Driver:
-        """What moves the runs of that workflow until `stopping`; see `workflow` and `model_of`."""
+        """What moves the runs of that workflow until `stopping`.
+
+        Raises as `workflow`, `model_of` and `require_priced`.
+        """
         workflow = self.workflow(name)
+        self.require_priced(workflow)
         model, until = self.model_of(workflow), stopping or asyncio.Event()
         with_what = (self.store, self.telemetry, self.clock, until, self.prices)
         return Driver(workflow, model, *with_what)
@@ -56,7 +60,7 @@ class Equipment:
         if model is None:
             raise DefinitionError(
                 f"workflow {workflow.name} has no model of its own: give the engine one "
-                "(for the command, set OPENAI_API_KEY)"
+                "(for the command, set OPENAI_API_KEY or OPENAI_BASE_URL)"
             )
         return model
 

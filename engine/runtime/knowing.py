@@ -1,5 +1,6 @@
 """What a run is told when it begins, what its calls may remember, and what it leaves."""
 
+import logging
 from collections.abc import Sequence
 
 from engine.codec.events import from_ticks
@@ -7,13 +8,17 @@ from engine.core import events as ev
 from engine.core.canonical import idempotency_key
 from engine.core.evolve import evolve
 from engine.core.run import Run
+from engine.core.tokens import without_tokens
 from engine.core.workflow import Workflow
+from engine.errors import DefinitionError
 from engine.ports import Clock, Store
 from engine.remembering import NOTHING, FactRow, MemoryChange
 from engine.runtime.draft import Draft
 from engine.runtime.notebook import Notebook, remembering
 
 _MOST = 6000  # characters of all the notes that a run is told
+
+_LOG = logging.getLogger("waystation")
 
 
 async def knowing(
@@ -35,7 +40,12 @@ def announced(event: ev.Event, run: Run, workflow: Workflow) -> ev.Event:
     memory = workflow.memory
     if not isinstance(event, ev.ModelAnswered) or memory is None or not memory.summaries:
         return event
-    return event if memory.key(run) is None else event.model_copy(update={"sums_up": True})
+    try:
+        key = memory.key(run)
+    except DefinitionError as error:  # the answer is kept all the same
+        _LOG.warning("run %s leaves no summary: %s", run.id, without_tokens(str(error)))
+        return event
+    return event if key is None else event.model_copy(update={"sums_up": True})
 
 
 def notes_for(

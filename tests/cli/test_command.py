@@ -76,7 +76,7 @@ def test_a_refund_stops_and_another_process_finishes_it_exactly_once() -> None:
 def test_what_it_prints_says_what_is_wanted_and_what_to_do() -> None:
     started = waystation("start", "refunds", MESSAGE, "--run-id", "r1")
     assert started.returncode == 0
-    assert started.stderr == "No OPENAI_API_KEY: the workflow's own offline model is in use.\n"
+    assert started.stderr == "No OPENAI_API_KEY: the workflow's own model is in use.\n"
     for expected in (
         "r1  15  approval_requested DispatchingTools -> AwaitingApproval  issue_refund",
         "Run r1 (refunds) is AwaitingApproval",

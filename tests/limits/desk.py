@@ -78,8 +78,8 @@ async def go_further(_: Wire, url: str, case: Case, on_limit: str) -> None:
         await raised(engine, case)
 
 
-async def raised(engine: Engine, case: Case) -> Run:
-    return await engine.raise_limits(RUN, {case.limit: Decimal(case.more)}, by="ann")
+async def raised(engine: Engine, case: Case, by: str = "ann") -> Run:
+    return await engine.raise_limits(RUN, {case.limit: Decimal(case.more)}, by=by)
 
 
 class Endless(ProtocolServer):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from engine import Engine, Run, State, events, rerun
+from engine import Engine, RefusedError, Run, State, events, rerun
 from engine.core.evolve import fold
 from tests.limits.desk import (
     CASES,
@@ -132,6 +132,8 @@ async def test_ask_parks_the_run_and_a_no_stops_it(
         assert "ann did not let it go on: enough" in (run.reason or "")
         await spends_nothing_more(engine, server)
         server.over = True
+        with pytest.raises(RefusedError, match="ann did not let run r1 go on"):
+            await raised(engine, case, by="bob")
         assert (await raised(engine, case)).state is State.Done, "a no may be thought better of"
 
 

@@ -203,7 +203,7 @@ async def test_fewer_tries_at_the_model_are_named() -> None:
     assert rerun(journal, SHOP) is None
     found = diverges(journal, replace(SHOP, limits=Limits(max_attempts=1)))
     assert (found.turn, found.seq, found.kind) == (1, 3, "model_failed")
-    assert "would give the run up (the model failed 1 times in a row" in found.got
+    assert "would give the run up (the model failed once" in found.got
 
 
 async def test_a_model_s_own_error_for_good_is_reality() -> None:
