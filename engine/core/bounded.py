@@ -45,7 +45,9 @@ def failed(run: Run, event: ev.ModelFailed) -> Changes:
             compacted=before is not None and before.compacted,
         )
         failed["found"] = event.found or run.found
-    return failed | _spent(run, event) if event.usage.total_tokens or event.cut else failed
+    if event.usage.total_tokens or event.model or event.cut:  # it has replied
+        return failed | _spent(run, event)
+    return failed | {"seconds": _worked(run, event)}
 
 
 def compacted(run: Run, event: ev.ContextCompacted, seq: int) -> Changes:
@@ -108,8 +110,12 @@ def _spent(run: Run, event: Spent) -> Changes:
         "usage": run.usage + event.usage,
         "cost": known,
         "last_cost": event.cost,
-        "seconds": round(run.seconds + (event.seconds or 0), 6),
+        "seconds": _worked(run, event),
     }
+
+
+def _worked(run: Run, event: Spent) -> float:
+    return round(run.seconds + (event.seconds or 0), 6)
 
 
 def _raised(run: Run, event: ev.LimitsRaised) -> Changes:
