@@ -136,6 +136,30 @@ def test_a_circle_is_told_to_the_model_once_and_is_then_a_limit() -> None:
     assert (again.limit, again.found) == ("max_repeats", "order 1")
 
 
+WRITTEN = ('{"order": "1", "n": 2}', '{"order":"1","n":2}', '{"n":2,\n"order":"1"}')
+
+
+def test_a_call_is_the_same_however_its_arguments_are_written() -> None:
+    events = [one for n, text in enumerate(WRITTEN, 1) for one in turn(n, ("look", text), same(n))]
+    assert isinstance(recorded(begun(*events)), ev.LoopNoticed)
+    broken = [one for n in (1, 2, 3) for one in turn(n, ("look", "{" * n), "no JSON")]
+    assert isinstance(begun(*broken).effect(), CallModel)
+
+
+def cut(number: int) -> list[ev.Event]:
+    asked, started, returned, settled = turn(number, gave="word " * 99)
+    return [asked, started, returned.model_copy(update={"shown": 10}), settled]
+
+
+def test_a_result_that_was_cut_is_the_same_though_the_note_on_its_rest_names_its_call() -> None:
+    tools = {**WORKFLOW.schemas, "read_result": "s"}
+    start = STARTED.model_copy(update={"tools": tools})
+    run = given(start, *(event for number in (1, 2, 3) for event in cut(number)))
+    assert run.run is not None
+    assert 'read_result(call_id="call_3_1"' in (run.run.messages[-1].content or "")
+    assert isinstance(recorded(run), ev.LoopNoticed)
+
+
 def test_whoever_stops_going_round_may_go_on_and_is_told_again_of_the_next_circle() -> None:
     told = ev.LoopNoticed(words="again and again")
     events = [*turns(3, same), told, *turn(4, gave="something else")]
