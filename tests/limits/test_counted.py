@@ -54,7 +54,8 @@ async def test_a_reply_that_says_nothing_is_paid_for() -> None:
 
 
 async def test_an_endpoint_that_counts_below_nothing_gives_no_tokens_back() -> None:
-    below: dict[str, Any] = {"usage": {"prompt_tokens": -1_000_000, "completion_tokens": 300, "total_tokens": 0}}
+    told = {"prompt_tokens": -1_000_000, "completion_tokens": 300, "total_tokens": 0}
+    below: dict[str, Any] = {"usage": told}
     run, asked, _ = await driven(*(looks(one, **below) for one in range(9)), max_tokens=1000)
     assert (run.state, run.limit, asked) == (State.Aborted, "max_tokens", 3)
     assert (run.usage.total_tokens, run.cost) == (900, None), "and nobody knows what that costs"
@@ -88,7 +89,8 @@ async def test_the_time_of_a_try_that_fails_is_time_that_the_model_worked() -> N
 
 @pytest.mark.parametrize("tokens", [2**63, 10**40])
 async def test_a_count_that_no_journal_can_hold_is_over_the_limit(tokens: int) -> None:
-    vast: dict[str, Any] = {"usage": {"prompt_tokens": tokens, "completion_tokens": 1, "total_tokens": 1}}
+    told = {"prompt_tokens": tokens, "completion_tokens": 1, "total_tokens": 1}
+    vast: dict[str, Any] = {"usage": told}
     last = completion({"content": "Done."}, **vast)
     run, asked, _ = await driven(looks(1, **vast), last, on_limit="answer")
     assert (run.state, run.limit, run.answer) == (State.Done, "max_tokens", "Done.")
