@@ -11,6 +11,7 @@ from engine.core.sent import NOTE
 from engine.core.sizes import tokens_in
 from engine.core.spent import Spent
 
+_OF_WHAT_WAS_SAID = ("max_repeats", "context")
 _OF_A_LIMIT = ("limit", "reason", "found", "last_words", "failure", "retry_at", "overflowed")
 
 
@@ -96,6 +97,14 @@ def _context_of(
         "context_messages": seen + 1,
         "tools_counted": run.tools_counted or counted > 0,
     }
+
+
+def said_anew(run: Run) -> Changes:
+    """What an ended run has left behind once more is said to it: a loop, or too long a request.
+
+    Of what is spent there is no more than before.
+    """
+    return {"limit": None, "last_words": None} if run.limit in _OF_WHAT_WAS_SAID else {}
 
 
 def recapped(run: Run, event: ev.RunSummarised) -> Changes:

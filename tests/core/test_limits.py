@@ -14,6 +14,7 @@ from engine.core.effects import CallModel, Record
 from engine.core.limits import RAISABLE, Limits
 from engine.core.loops import circle
 from engine.core.messages import FunctionCall, Message, ToolCall, Usage
+from engine.core.request import request_of
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.workflow import Workflow
@@ -259,6 +260,29 @@ def test_the_last_answer_is_given_without_tools() -> None:
     ended = recorded(begun(*events).limited(max_turns=2, on_limit="answer"))
     assert isinstance(ended, ev.RunAborted)
     assert ended.limit == "max_turns"
+
+
+def told_more_after_its_last_words(limit: str) -> Given:
+    reached = ev.LimitReached(limit=limit, words="enough. Answer now.")
+    said = ev.ModelAnswered(message=Message(role="assistant", content="So far."))
+    more = ev.MessageReceived(message="And order 2?", by="ann")
+    run = begun(*turns(2), reached, said, more)
+    return run.limited(max_turns=3 if limit == "max_turns" else 12, on_limit="answer")
+
+
+@pytest.mark.parametrize("limit", ["max_repeats", "context"])
+def test_whoever_says_more_after_a_loop_is_answered_with_tools_again(limit: str) -> None:
+    run = told_more_after_its_last_words(limit)
+    assert isinstance(run.effect(), CallModel)
+    assert run.run is not None
+    assert request_of(run.run, run.workflow).tools == run.workflow.tools
+    assert run.run.limit is None
+
+
+def test_whoever_says_more_after_all_is_spent_gets_no_more() -> None:
+    ended = recorded(told_more_after_its_last_words("max_turns"))
+    assert isinstance(ended, ev.RunAborted)
+    assert (ended.limit, ended.found) == ("max_turns", "So far.")
 
 
 def test_an_aborted_run_is_revived_and_may_be_raised_again() -> None:
