@@ -26,7 +26,7 @@ class Price(Shape):
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
     cached: Decimal | None = Field(default=None, ge=0)
-    window: int | None = Field(default=None, gt=0)
+    window: int | None = Field(default=None, gt=0, le=10**12, strict=True)
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from engine.core.run import Run
 from engine.core.states import State
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, DefinitionError, RefusedError
+from engine.rates.limit import RateLimit
 from tests.spec import NOON, STARTED, WORKFLOW, Given, asks, given
 
 LOOK = ("look", '{"order": "1"}')
@@ -336,6 +337,34 @@ def test_an_amount_that_makes_no_sense_is_refused(raises: dict[str, Any], words:
 def test_a_bound_that_bounds_nothing_is_refused_by_its_name(name: str, bound: Any) -> None:
     with pytest.raises(DefinitionError, match=name):
         Limits(**{name: bound})
+
+
+ODD = [True, "3", b"3", [], 10**16, float("inf"), 1e300, Decimal("NaN"), Decimal("Infinity")]
+
+
+@pytest.mark.parametrize("name", Limits.model_fields)
+@pytest.mark.parametrize("bound", ODD, ids=repr)
+def test_a_bound_that_is_no_number_of_its_kind_is_refused_by_its_name(
+    name: str, bound: Any
+) -> None:
+    if name == "max_cost_usd" and bound == "3":  # as exactly as it is said
+        assert Limits(max_cost_usd=bound).max_cost_usd == 3
+        return
+    with pytest.raises(DefinitionError, match=name):
+        Limits(**{name: bound})
+
+
+@pytest.mark.parametrize("name", RateLimit.model_fields)
+@pytest.mark.parametrize("bound", ODD, ids=repr)
+def test_a_rate_that_is_no_number_is_refused_by_its_name(name: str, bound: Any) -> None:
+    with pytest.raises(DefinitionError, match=name):
+        RateLimit(**{name: bound})
+
+
+@pytest.mark.parametrize("limits", [None, 5, {"max_turns": 3}])
+def test_limits_that_are_none_are_refused_when_the_workflow_is_built(limits: Any) -> None:
+    with pytest.raises(DefinitionError, match="limits"):
+        Workflow(name="shop", instructions="Help.", limits=limits)
 
 
 def test_limits_that_nobody_set_leave_the_workflow_as_it_was() -> None:
