@@ -101,7 +101,7 @@ async def _tried(
     try:
         reply = await reply_of(turn.model, request, hear)
         took = _took(reply, prices)
-        turn.settle(reply.usage.total_tokens)
+        turn.settle(_told(reply).total_tokens)
         return _replied(reply, {**took, **_seconds(began, clock)}, read)
     except ContextOverflowError as error:
         now = clock.now()
@@ -130,13 +130,17 @@ def _failed(
 
 def _took(reply: ModelReply, prices: Prices) -> dict[str, object]:
     name = reply.model if isinstance(reply.model, str) else None  # an endpoint may say anything
-    usage = Usage(**{kind: min(max(0, told), _MOST_TOLD) for kind, told in reply.usage})
+    usage = _told(reply)
     return {
         "usage": usage,
         "model": clean_value(reply.model),
         "cost": prices.cost(name, usage) if usage == reply.usage else None,
         "window": prices.window(name),
     }
+
+
+def _told(reply: ModelReply) -> Usage:
+    return Usage(**{kind: min(max(0, told), _MOST_TOLD) for kind, told in reply.usage})
 
 
 def _seconds(began: datetime, clock: Clock) -> dict[str, object]:
