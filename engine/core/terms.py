@@ -1,6 +1,7 @@
 """How a tool is run, as its author declares it: for how long, where, and how often."""
 
 from collections.abc import Callable
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import JsonValue
@@ -16,7 +17,13 @@ BACKOFF = 1.0  # seconds, at most, before the second attempt
 
 def fault_of_terms(tool: "Tool") -> str | None:
     """What is wrong with how the tool is to be run, naming the field; None where nothing is."""
-    faults = (_of_hints(tool), _of_times(tool), _of_errors(tool), _of_isolation(tool))
+    faults = (
+        _of_hints(tool),
+        _of_function(tool),
+        _of_times(tool),
+        _of_errors(tool),
+        _of_isolation(tool),
+    )
     return next((fault for fault in faults if fault), None)
 
 
@@ -56,6 +63,12 @@ def _of_hints(tool: "Tool") -> str | None:
     ttl = tool.key_ttl
     if ttl is not None and not (tool.idempotent and _is_number(ttl, above=0)):
         return "key_ttl is a number of seconds above 0, for an idempotent tool"
+    return None
+
+
+def _of_function(tool: "Tool") -> str | None:
+    if isgeneratorfunction(tool.function) or isasyncgenfunction(tool.function):
+        return "its function yields, and would run while its result is read: let it return a list"
     return None
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -360,6 +361,8 @@ async def test_a_long_result_is_cut_at_a_line_and_the_model_reads_on_after_a_res
         ({"a": [b"\x00"]}, "not bytes or images (bytes)"),
         (memoryview(b"abc"), "not bytes or images (memoryview)"),
         (object(), "not a object"),
+        (count(), "not an iterator"),
+        ({"a": [iter("abc")]}, "not an iterator"),
     ],
 )
 async def test_what_is_no_text_is_refused_with_a_reason_that_the_model_reads(
@@ -372,6 +375,22 @@ async def test_what_is_no_text_is_refused_with_a_reason_that_the_model_reads(
 
     run, _ = await drive(look)
     assert words in results(run)[0]
+
+
+def _yields() -> Iterator[str]:
+    """Look."""
+    yield "a line"
+
+
+async def _yields_later() -> AsyncIterator[str]:
+    """Look."""
+    yield "a line"
+
+
+@pytest.mark.parametrize("function", [_yields, _yields_later])
+def test_a_function_that_yields_is_no_tool(function: Callable[[], object]) -> None:
+    with pytest.raises(DefinitionError, match="its function yields"):
+        tool(read_only=True)(function)
 
 
 async def test_an_error_of_10_mb_is_shortened() -> None:
