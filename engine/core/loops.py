@@ -1,7 +1,7 @@
 """Whether a run goes round in circles: the same calls, again and again, with the same results."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -63,7 +63,14 @@ def _turns(messages: Sequence[Message]) -> Iterator[_Turn]:
 
 def _told(call: ToolCall, result: str) -> tuple[str, str, str]:
     """The call, its arguments and its result, without what differs though they are the same."""
-    name, said = call.function.name, call.function.arguments
-    with suppress(ValueError):  # what is no JSON object is the same where its text is
-        said = digest(parse_object(said or "{}"))
-    return name, said, result.replace(call.id, "")  # which a note on its rest names
+    rest = result.replace(call.id, "")  # which a note on its rest names
+    return call.function.name, _written(call.function.arguments), rest
+
+
+@lru_cache(maxsize=1024)
+def _written(arguments: str) -> str:
+    """The arguments, however they were written; what is no JSON object is as its text is."""
+    try:
+        return digest(parse_object(arguments or "{}"))
+    except ValueError:
+        return arguments
