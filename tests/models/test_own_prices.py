@@ -88,6 +88,10 @@ async def test_what_a_run_costs_is_in_its_journal_and_stops_it_in_time() -> None
         ("[prices.ours]\ninput = -1\noutput = 1\n", "prices: ours: input"),
         ("[prices.ours]\ninput = 1\n", "prices: ours: say input and output"),
         ("[prices]\nours = 1\n", "prices: ours"),
+        (
+            "[prices.ours]\ninput = 1\noutput = 1\ncache = 0\n",
+            "there is no 'cache'; there are input",
+        ),
         ("ours = 1\n", "are not of the form"),
         ("[", "are not of the form"),
     ],
