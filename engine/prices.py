@@ -26,7 +26,7 @@ class Price(Shape):
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
     cached: Decimal | None = Field(default=None, ge=0)
-    window: int | None = Field(default=None, gt=0)
+    window: int | None = Field(default=None, gt=0, le=10**12, strict=True)
 
     def __init__(
         self,
@@ -101,6 +101,10 @@ def read_prices(said: object) -> dict[str, Price]:
 def _price(model: str, fields: Any) -> Price:  # noqa: ANN401 # whatever a file says
     if isinstance(fields, Price):
         return fields
+    known = [*Price.model_fields]
+    if isinstance(fields, Mapping) and (strange := [one for one in fields if one not in known]):
+        words = f"there is no {strange[0]!r}; there are {', '.join(known)}"
+        raise BadInputError(f"prices: {model}: {words}")
     try:
         return Price(**fields)
     except (TypeError, BadInputError) as error:

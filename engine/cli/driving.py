@@ -84,6 +84,8 @@ def resume(  # noqa: PLR0913 # what there is to say about it
     if raises and (accept_changes or all_runs):
         raise click.UsageError("--raise goes with one RUN, and without --accept-changes")
     more = dict(map(_raise, raises))
+    if len(more) < len(raises):
+        raise click.UsageError("--raise names a limit twice; say each once")
     if run_id is None:
         return work(settings, model, once=True, concurrency=1)
     wanted = run_id

@@ -11,6 +11,7 @@ from engine.core.sent import NOTE
 from engine.core.sizes import tokens_in
 from engine.core.spent import Spent
 
+_OF_WHAT_WAS_SAID = ("max_repeats", "context")
 _OF_A_LIMIT = ("limit", "reason", "found", "last_words", "failure", "retry_at", "overflowed")
 
 
@@ -45,7 +46,9 @@ def failed(run: Run, event: ev.ModelFailed) -> Changes:
             compacted=before is not None and before.compacted,
         )
         failed["found"] = event.found or run.found
-    return failed | _spent(run, event) if event.usage.total_tokens or event.cut else failed
+    if event.usage.total_tokens or event.model or event.cut:  # it has replied
+        return failed | _spent(run, event)
+    return failed | {"seconds": _worked(run, event)}
 
 
 def compacted(run: Run, event: ev.ContextCompacted, seq: int) -> Changes:
@@ -96,6 +99,14 @@ def _context_of(
     }
 
 
+def said_anew(run: Run) -> Changes:
+    """What an ended run has left behind once more is said to it: a loop, or too long a request.
+
+    Of what is spent there is no more than before.
+    """
+    return {"limit": None, "last_words": None} if run.limit in _OF_WHAT_WAS_SAID else {}
+
+
 def recapped(run: Run, event: ev.RunSummarised) -> Changes:
     """The run with nothing left to do, and what its summary took."""
     took = _spent(run, event) if event.model or event.usage.total_tokens else {}
@@ -108,8 +119,12 @@ def _spent(run: Run, event: Spent) -> Changes:
         "usage": run.usage + event.usage,
         "cost": known,
         "last_cost": event.cost,
-        "seconds": round(run.seconds + (event.seconds or 0), 6),
+        "seconds": _worked(run, event),
     }
+
+
+def _worked(run: Run, event: Spent) -> float:
+    return round(run.seconds + (event.seconds or 0), 6)
 
 
 def _raised(run: Run, event: ev.LimitsRaised) -> Changes:

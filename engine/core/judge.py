@@ -76,6 +76,8 @@ class _Case:
         if self.run.last_words:
             return "No tool can be called any more: answer with what you know."
         most = self.workflow.limits.raised(self.run.raised).max_tool_calls
+        if self.run.tool_calls <= most:
+            return None
         before = self.run.tool_calls - len(self.run.calls)
         number = before + [one.id for one in self.run.calls].index(self.call.id) + 1
         if number <= most:

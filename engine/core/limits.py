@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import JsonValue, StrictFloat, StrictInt, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
@@ -27,6 +27,9 @@ RAISABLE: tuple[Bound, ...] = get_args(Bound)
 _OF_REQUESTS: tuple[Bound, ...] = ("context",)  # declared by Context, not here
 IN_PARTS: tuple[Bound, ...] = ("max_cost_usd", "max_seconds", "max_age")  # may be below 1
 
+_MOST = 10**15  # what is said may be written down, and counted on from
+_Count = Annotated[int, Field(strict=True, le=_MOST)]
+_Seconds = Annotated[float, Field(strict=True, le=_MOST)]
 _ALWAYS_KEPT = ("max_result_chars", "max_parallel_tools")  # no run comes to an end at these
 # What every release has counted into a workflow's definition, whatever it is.
 _ALWAYS_DECLARED = ("max_turns", "max_attempts")
@@ -45,16 +48,16 @@ class Limits(Shape):
     and of the calls of a turn `max_parallel_tools` run at once.
     """
 
-    max_turns: StrictInt = 12
-    max_attempts: StrictInt = 5
-    max_tool_calls: StrictInt = 50
-    max_tokens: StrictInt = 500_000
-    max_cost_usd: Decimal | None = None
-    max_seconds: StrictFloat = 3600
-    max_age: StrictFloat | None = None
-    max_repeats: StrictInt = 3
-    max_result_chars: StrictInt = 20_000
-    max_parallel_tools: StrictInt = 8
+    max_turns: _Count = 12
+    max_attempts: _Count = 5
+    max_tool_calls: _Count = 50
+    max_tokens: _Count = 500_000
+    max_cost_usd: Annotated[Decimal, Field(le=_MOST)] | None = None
+    max_seconds: _Seconds = 3600
+    max_age: _Seconds | None = None
+    max_repeats: _Count = 3
+    max_result_chars: _Count = 20_000
+    max_parallel_tools: _Count = 8
     on_limit: OnLimit = "abort"
 
     def __init__(self, **bounds: float | Decimal | str | None) -> None:

@@ -1,10 +1,12 @@
 """Whether a run goes round in circles: the same calls, again and again, with the same results."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from engine.core.messages import Message
+from engine.core.canonical import digest, parse_object
+from engine.core.messages import Message, ToolCall
 
 _LONGEST = 3  # turns, after which a circle closes
 
@@ -26,7 +28,7 @@ def circle(messages: Sequence[Message], most: int) -> Circle | None:
     """The circle that the newest turns go round in, of 2 to `most` rounds; None for none.
 
     A turn repeats another where the model asked for the same calls and got the same
-    results; A-B-A-B are two rounds of two turns.
+    results, however it wrote the arguments; A-B-A-B are two rounds of two turns.
     """
     turns = list(islice(_turns(messages), _LONGEST * most))  # the newest first
     found = ((_rounds(turns, length), length) for length in range(1, _LONGEST + 1))
@@ -54,9 +56,21 @@ def _turns(messages: Sequence[Message]) -> Iterator[_Turn]:
         elif message.role == "assistant":
             if not message.tool_calls:
                 return
-            calls = (
-                (call.function.name, call.function.arguments, results.get(call.id, ""))
-                for call in message.tool_calls
-            )
-            yield _Turn(place, sorted(calls))
+            calls = ((call, results.get(call.id, "")) for call in message.tool_calls)
+            yield _Turn(place, sorted(_told(call, result) for call, result in calls))
             results = {}
+
+
+def _told(call: ToolCall, result: str) -> tuple[str, str, str]:
+    """The call, its arguments and its result, without what differs though they are the same."""
+    rest = result.replace(call.id, "")  # which a note on its rest names
+    return call.function.name, _written(call.function.arguments), rest
+
+
+@lru_cache(maxsize=1024)
+def _written(arguments: str) -> str:
+    """The arguments, however they were written; what is no JSON object is as its text is."""
+    try:
+        return digest(parse_object(arguments or "{}"))
+    except ValueError:
+        return arguments

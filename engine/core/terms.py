@@ -1,7 +1,7 @@
 """How a tool is run, as its author declares it: for how long, where, and how often."""
 
-import math
 from collections.abc import Callable
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import JsonValue
@@ -11,12 +11,19 @@ if TYPE_CHECKING:
 
 Isolation = Literal["thread", "process"]
 
+_LONGEST = 10**9  # seconds; a clock that counts on from now has an end
 BACKOFF = 1.0  # seconds, at most, before the second attempt
 
 
 def fault_of_terms(tool: "Tool") -> str | None:
     """What is wrong with how the tool is to be run, naming the field; None where nothing is."""
-    faults = (_of_times(tool), _of_errors(tool), _of_isolation(tool))
+    faults = (
+        _of_hints(tool),
+        _of_function(tool),
+        _of_times(tool),
+        _of_errors(tool),
+        _of_isolation(tool),
+    )
     return next((fault for fault in faults if fault), None)
 
 
@@ -48,13 +55,30 @@ def home_of(function: Callable[..., object]) -> tuple[str, str] | None:
     return None if module == "__main__" or "<" in name else (module, name)
 
 
+def _of_hints(tool: "Tool") -> str | None:
+    """What is no hint: a word is no yes, and would be taken for one."""
+    for name in ("read_only", "destructive", "idempotent", "transactional"):
+        if not isinstance(getattr(tool, name), bool):
+            return f"{name} is True or False"
+    ttl = tool.key_ttl
+    if ttl is not None and not (tool.idempotent and _is_number(ttl, above=0)):
+        return "key_ttl is a number of seconds above 0, for an idempotent tool"
+    return None
+
+
+def _of_function(tool: "Tool") -> str | None:
+    if isgeneratorfunction(tool.function) or isasyncgenfunction(tool.function):
+        return "its function yields, and would run while its result is read: let it return a list"
+    return None
+
+
 def _of_times(tool: "Tool") -> str | None:
     if tool.timeout is not None and not _is_number(tool.timeout, above=0):
         return "timeout is a number of seconds above 0"
     if not _is_number(tool.backoff, above=-1) or tool.backoff < 0:
         return "backoff is a number of seconds, 0 or more"
     most = tool.max_attempts
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+    if most is not None and not (isinstance(most, int) and _is_number(most, above=0)):
         return "max_attempts is a whole number, 1 or more"
     return None
 
@@ -91,4 +115,4 @@ def _of_isolation(tool: "Tool") -> str | None:
 def _is_number(value: object, *, above: float) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value > above
+    return above < value <= _LONGEST  # NaN is neither

@@ -91,14 +91,12 @@ class Tool:
             raise DefinitionError(f"tool {self.name}: parameters: {error}") from error
         object.__setattr__(self, "transient", _several(self.transient))
         object.__setattr__(self, "not_executed", _several(self.not_executed))
-        if fault := self._fault() or fault_of_terms(self):
+        if fault := fault_of_terms(self) or self._fault():
             raise DefinitionError(f"tool {self.name}: {fault}")
 
     def _fault(self) -> str | None:
         """What is wrong with how the tool says it may be repeated."""
         wants_context = self.context is not None
-        if self.key_ttl is not None and not (self.idempotent and self.key_ttl > 0):
-            return "key_ttl is a number of seconds above 0, for an idempotent tool"
         if not self.transactional:
             return None
         if self.read_only or self.reconcile is not None:

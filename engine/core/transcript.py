@@ -1,12 +1,13 @@
 """How the transcript grows: messages that come, replies, and the results of a turn."""
 
 from engine.core import events as ev
-from engine.core.bounded import after_reply
+from engine.core.bounded import after_reply, said_anew
 from engine.core.cutting import READ_RESULT, shown_of
 from engine.core.found import results_of
 from engine.core.messages import Message, ToolResult
 from engine.core.moves import Changes
 from engine.core.run import Call, Run
+from engine.core.states import State
 
 
 def heard(run: Run, event: ev.MessageReceived) -> Changes:
@@ -15,7 +16,8 @@ def heard(run: Run, event: ev.MessageReceived) -> Changes:
     unread = {"unread": run.unread + 1}
     if run.calls:
         return {"inbox": (*run.inbox, message), **unread}
-    return {"messages": (*run.messages, message), "answer": None, "sums_up": False, **unread}
+    heard: Changes = {"messages": (*run.messages, message), "answer": None, "sums_up": False}
+    return {**heard, **unread, **(said_anew(run) if run.state is State.Done else {})}
 
 
 def closed(run: Run) -> Changes:

@@ -18,6 +18,7 @@ from engine.core.workflow import ModelReply, ModelRequest, OnDelta
 from engine.errors import ContextOverflowError, PermanentModelError, TransientModelError
 from engine.models.assembling import Assembly
 from engine.models.overflowing import is_overflow
+from engine.models.waiting import seconds_to_wait
 from engine.rates.limit import RateLimit
 
 if TYPE_CHECKING:
@@ -199,15 +200,7 @@ def _from_status(error: "APIStatusError") -> TransientModelError | PermanentMode
         return ContextOverflowError(words)
     if not passing or error.code in _FOR_GOOD:
         return PermanentModelError(words)
-    return TransientModelError(words, _seconds(error.response.headers.get("retry-after")))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After in seconds; None for its absence and its date form, where back-off serves."""
-    try:
-        return float(retry_after) if retry_after is not None else None
-    except ValueError:
-        return None
+    return TransientModelError(words, seconds_to_wait(error.response.headers))
 
 
 def _reply(completion: object, request_id: str | None) -> ModelReply:

@@ -1,9 +1,13 @@
 """What an endpoint takes, as an author declares it."""
 
-from pydantic import ValidationError
+from typing import Annotated
+
+from pydantic import Field, ValidationError
 
 from engine.core.shape import Shape
 from engine.errors import DefinitionError
+
+_Count = Annotated[int, Field(strict=True, le=10**12)]
 
 
 class RateLimit(Shape):
@@ -13,9 +17,9 @@ class RateLimit(Shape):
     seconds. `tokens_per_minute` flow back evenly; so many may be spent at once after a rest.
     """
 
-    max_concurrent: int | None = None
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
+    max_concurrent: _Count | None = None
+    requests_per_minute: _Count | None = None
+    tokens_per_minute: _Count | None = None
 
     def __init__(self, **bounds: int | None) -> None:
         """Take the bounds by name; raises DefinitionError for one below 1 or unknown."""

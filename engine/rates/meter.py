@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pyrate_limiter import Decision, InMemoryBucket, Rate
 
 _MINUTE = 60_000  # milliseconds
+_LONGEST = 10  # minutes, for which one reply keeps the next ones waiting
 _FINEST = 60_000  # units that a minute's tokens are counted in; the library rounds finer ones
 
 
@@ -46,9 +47,12 @@ class Meter:
         return 0
 
     def settle(self, estimated: int, tokens: int) -> None:
-        """Nothing; what a request took more or less than estimated is counted with the next."""
+        """Nothing; what a request took more or less than estimated is counted with the next.
+
+        That is ten minutes' worth at most: an endpoint may say anything.
+        """
         if self._tokens:
-            self._tokens.owed += tokens - estimated
+            self._tokens.owed += min(tokens - estimated, _LONGEST * self._tokens.a_minute)
 
 
 @dataclass(slots=True)
@@ -83,6 +87,11 @@ class _Tokens:
     unit: int
     state: tuple[float, ...] = (0,)
     owed: int = 0
+
+    @property
+    def a_minute(self) -> int:
+        """How many tokens flow back in one."""
+        return self.rate.limit * self.unit
 
     def judged(self, now: float, tokens: int) -> _Spending:
         """More than a minute's tokens go when there are all; the rest is owed by the next."""

@@ -14,7 +14,7 @@ from engine.replaying.figures import ModelUse
 class Models:
     """Tries at models: failures, retries, and what each model's replies took.
 
-    Summaries, and replies that were cut off, count with what they took, but as no replies.
+    Summaries, and replies that came to nothing, count with what they took, but as no replies.
     """
 
     failures: int = 0
@@ -26,7 +26,7 @@ class Models:
         match event:
             case ev.ModelFailed():
                 self.failures += 1
-                if event.usage.total_tokens:  # it was cut off
+                if event.model or event.usage.total_tokens:  # it has replied
                     self._reply(event, replies=0)
             case ev.ContextCompacted():
                 if event.summary is not None:

@@ -1,6 +1,7 @@
 """Asking the model for the next message. What comes back is an event, never an exception."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import orjson
 
@@ -10,7 +11,7 @@ from engine.core import events as ev
 from engine.core.clean import clean_text, clean_value, error_words
 from engine.core.found import found_so_far
 from engine.core.memory import LONGEST
-from engine.core.messages import Message
+from engine.core.messages import Message, Usage
 from engine.core.recap import recap_of
 from engine.core.request import recap_request
 from engine.core.run import Run
@@ -29,6 +30,7 @@ from engine.rates.turns import Turn
 from engine.replies import reply_of
 from engine.runtime.backoff import retry_at
 
+_MOST_TOLD = 10**12  # tokens of one reply; no endpoint that counts has more
 _Reading = Callable[[ModelReply, Message, Mapping[str, object]], ev.Event]
 
 
@@ -95,33 +97,54 @@ async def _tried(
     hear: OnDelta | None = None,
 ) -> ev.Event:
     turn, clock, prices = by
-    began = clock.now()
+    began, took = clock.now(), dict[str, object]()
     try:
         reply = await reply_of(turn.model, request, hear)
-        turn.settle(reply.usage.total_tokens)
-        seconds = max(0.0, (clock.now() - began).total_seconds())
-        return _replied(reply, _took(reply, seconds, prices), read)
+        took = _took(reply, prices)
+        turn.settle(_told(reply).total_tokens)
+        return _replied(reply, {**took, **_seconds(began, clock)}, read)
     except ContextOverflowError as error:
-        words, now = clean_text(str(error)), clock.now()
-        return ev.ModelFailed(error=words, attempt=request.attempt, retry_at=now, overflow=True)
+        now = clock.now()
+        return _failed(request, error, now, {"overflow": True, **_seconds(began, clock)})
     except TransientModelError as error:
         again = retry_at(clock.now(), request.attempt, error.retry_after)
         if error.retry_after is not None:
             turn.hold(again)
-        return ev.ModelFailed(error=clean_text(str(error)), attempt=request.attempt, retry_at=again)
+        return _failed(request, error, again, {**took, **_seconds(began, clock)})
     except PermanentModelError as error:
         return ev.RunAborted(reason=clean_text(str(error)), found=found_so_far(run))
 
 
-def _took(reply: ModelReply, seconds: float, prices: Prices) -> dict[str, object]:
+def _failed(
+    request: ModelRequest, error: ModelError, again: datetime, more: Mapping[str, object]
+) -> ev.ModelFailed:
+    """The try that came to nothing, with what it took all the same, where that can be kept."""
+    bare = ev.ModelFailed(error=clean_text(str(error)), attempt=request.attempt, retry_at=again)
+    try:
+        whole = ev.ModelFailed.model_validate({**dict(bare), **more})
+        encode_event(whole)
+    except (ValueError, TypeError):
+        return bare
+    return whole
+
+
+def _took(reply: ModelReply, prices: Prices) -> dict[str, object]:
     name = reply.model if isinstance(reply.model, str) else None  # an endpoint may say anything
+    usage = _told(reply)
     return {
-        "usage": reply.usage,
+        "usage": usage,
         "model": clean_value(reply.model),
-        "cost": prices.cost(name, reply.usage),
-        "seconds": seconds or None,
+        "cost": prices.cost(name, usage) if usage == reply.usage else None,
         "window": prices.window(name),
     }
+
+
+def _told(reply: ModelReply) -> Usage:
+    return Usage(**{kind: min(max(0, told), _MOST_TOLD) for kind, told in reply.usage})
+
+
+def _seconds(began: datetime, clock: Clock) -> dict[str, object]:
+    return {"seconds": max(0.0, (clock.now() - began).total_seconds()) or None}
 
 
 def _replied(reply: ModelReply, took: Mapping[str, object], read: _Reading) -> ev.Event:

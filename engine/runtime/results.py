@@ -1,5 +1,7 @@
 """What a tool's value is to the model that reads it: bounded, and of text alone."""
 
+from collections.abc import Iterator
+
 import orjson
 from pydantic import TypeAdapter
 
@@ -52,7 +54,7 @@ def _as_json(value: object) -> str:
 
 
 def _require_text(value: object) -> None:
-    """Nothing; TypeError where there are bytes in it."""
+    """Nothing; TypeError where there are bytes in it, or what may never come to an end."""
     match value:
         case dict():
             for key, one in value.items():
@@ -63,6 +65,8 @@ def _require_text(value: object) -> None:
                 _require_text(one)
         case bytes() | bytearray() | memoryview():
             raise TypeError(_why_not(value))
+        case Iterator():
+            raise TypeError("a tool returns text or JSON values, not an iterator; a list will do")
 
 
 def _refused(value: object) -> object:

@@ -14,10 +14,12 @@ from engine.core.effects import CallModel, Record
 from engine.core.limits import RAISABLE, Limits
 from engine.core.loops import circle
 from engine.core.messages import FunctionCall, Message, ToolCall, Usage
+from engine.core.request import request_of
 from engine.core.run import Run
 from engine.core.states import State
 from engine.core.workflow import Workflow
 from engine.errors import BadInputError, DefinitionError, RefusedError
+from engine.rates.limit import RateLimit
 from tests.spec import NOON, STARTED, WORKFLOW, Given, asks, given
 
 LOOK = ("look", '{"order": "1"}')
@@ -136,6 +138,30 @@ def test_a_circle_is_told_to_the_model_once_and_is_then_a_limit() -> None:
     assert (again.limit, again.found) == ("max_repeats", "order 1")
 
 
+WRITTEN = ('{"order": "1", "n": 2}', '{"order":"1","n":2}', '{"n":2,\n"order":"1"}')
+
+
+def test_a_call_is_the_same_however_its_arguments_are_written() -> None:
+    events = [one for n, text in enumerate(WRITTEN, 1) for one in turn(n, ("look", text), same(n))]
+    assert isinstance(recorded(begun(*events)), ev.LoopNoticed)
+    broken = [one for n in (1, 2, 3) for one in turn(n, ("look", "{" * n), "no JSON")]
+    assert isinstance(begun(*broken).effect(), CallModel)
+
+
+def cut(number: int) -> list[ev.Event]:
+    asked, started, returned, settled = turn(number, gave="word " * 99)
+    return [asked, started, returned.model_copy(update={"shown": 10}), settled]
+
+
+def test_a_result_that_was_cut_is_the_same_though_the_note_on_its_rest_names_its_call() -> None:
+    tools = {**WORKFLOW.schemas, "read_result": "s"}
+    start = STARTED.model_copy(update={"tools": tools})
+    run = given(start, *(event for number in (1, 2, 3) for event in cut(number)))
+    assert run.run is not None
+    assert 'read_result(call_id="call_3_1"' in (run.run.messages[-1].content or "")
+    assert isinstance(recorded(run), ev.LoopNoticed)
+
+
 def test_whoever_stops_going_round_may_go_on_and_is_told_again_of_the_next_circle() -> None:
     told = ev.LoopNoticed(words="again and again")
     events = [*turns(3, same), told, *turn(4, gave="something else")]
@@ -237,6 +263,29 @@ def test_the_last_answer_is_given_without_tools() -> None:
     assert ended.limit == "max_turns"
 
 
+def told_more_after_its_last_words(limit: str) -> Given:
+    reached = ev.LimitReached(limit=limit, words="enough. Answer now.")
+    said = ev.ModelAnswered(message=Message(role="assistant", content="So far."))
+    more = ev.MessageReceived(message="And order 2?", by="ann")
+    run = begun(*turns(2), reached, said, more)
+    return run.limited(max_turns=3 if limit == "max_turns" else 12, on_limit="answer")
+
+
+@pytest.mark.parametrize("limit", ["max_repeats", "context"])
+def test_whoever_says_more_after_a_loop_is_answered_with_tools_again(limit: str) -> None:
+    run = told_more_after_its_last_words(limit)
+    assert isinstance(run.effect(), CallModel)
+    assert run.run is not None
+    assert request_of(run.run, run.workflow).tools == run.workflow.tools
+    assert run.run.limit is None
+
+
+def test_whoever_says_more_after_all_is_spent_gets_no_more() -> None:
+    ended = recorded(told_more_after_its_last_words("max_turns"))
+    assert isinstance(ended, ev.RunAborted)
+    assert (ended.limit, ended.found) == ("max_turns", "So far.")
+
+
 def test_an_aborted_run_is_revived_and_may_be_raised_again() -> None:
     stop = recorded(at_the_limit("abort"))
     raised = ev.LimitsRaised(raised={"max_turns": Decimal(1)}, by="ann")
@@ -288,6 +337,34 @@ def test_an_amount_that_makes_no_sense_is_refused(raises: dict[str, Any], words:
 def test_a_bound_that_bounds_nothing_is_refused_by_its_name(name: str, bound: Any) -> None:
     with pytest.raises(DefinitionError, match=name):
         Limits(**{name: bound})
+
+
+ODD = [True, "3", b"3", [], 10**16, float("inf"), 1e300, Decimal("NaN"), Decimal("Infinity")]
+
+
+@pytest.mark.parametrize("name", Limits.model_fields)
+@pytest.mark.parametrize("bound", ODD, ids=repr)
+def test_a_bound_that_is_no_number_of_its_kind_is_refused_by_its_name(
+    name: str, bound: Any
+) -> None:
+    if name == "max_cost_usd" and bound == "3":  # as exactly as it is said
+        assert Limits(max_cost_usd=bound).max_cost_usd == 3
+        return
+    with pytest.raises(DefinitionError, match=name):
+        Limits(**{name: bound})
+
+
+@pytest.mark.parametrize("name", RateLimit.model_fields)
+@pytest.mark.parametrize("bound", ODD, ids=repr)
+def test_a_rate_that_is_no_number_is_refused_by_its_name(name: str, bound: Any) -> None:
+    with pytest.raises(DefinitionError, match=name):
+        RateLimit(**{name: bound})
+
+
+@pytest.mark.parametrize("limits", [None, 5, {"max_turns": 3}])
+def test_limits_that_are_none_are_refused_when_the_workflow_is_built(limits: Any) -> None:
+    with pytest.raises(DefinitionError, match="limits"):
+        Workflow(name="shop", instructions="Help.", limits=limits)
 
 
 def test_limits_that_nobody_set_leave_the_workflow_as_it_was() -> None:

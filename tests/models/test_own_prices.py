@@ -88,6 +88,10 @@ async def test_what_a_run_costs_is_in_its_journal_and_stops_it_in_time() -> None
         ("[prices.ours]\ninput = -1\noutput = 1\n", "prices: ours: input"),
         ("[prices.ours]\ninput = 1\n", "prices: ours: say input and output"),
         ("[prices]\nours = 1\n", "prices: ours"),
+        (
+            "[prices.ours]\ninput = 1\noutput = 1\ncache = 0\n",
+            "there is no 'cache'; there are input",
+        ),
         ("ours = 1\n", "are not of the form"),
         ("[", "are not of the form"),
     ],
@@ -108,8 +112,14 @@ def test_prices_come_from_a_file_that_is_there() -> None:
     Engine(store="memory://", prices="prices.toml")
 
 
-@pytest.mark.parametrize("words", [("max_turns",), ("max_turns=10",), ("max_turns=+x",), ("=+1",)])
+TWICE = ("max_turns=+1", "--raise", "max_turns=+2")
+
+
+@pytest.mark.parametrize(
+    "words", [("max_turns",), ("max_turns=10",), ("max_turns=+x",), ("=+1",), TWICE]
+)
 def test_a_limit_is_raised_in_words_that_can_be_read(words: tuple[str, ...]) -> None:
     said = run("resume", "r1", "--raise", *words)
     assert said.exit_code in (1, 2)
     assert "Traceback" not in said.stderr
+    assert ("names a limit twice" in said.stderr) == (words == TWICE)

@@ -170,3 +170,16 @@ def test_a_limit_that_is_narrowed_knows_what_was_spent() -> None:
     assert [meter.spend(0, 100) for _ in range(2)] == [0, 0]
     meter.narrow(RateLimit(requests_per_minute=2, tokens_per_minute=600))
     assert meter.spend(0, 100) == pytest.approx(60, abs=0.01)
+
+
+@pytest.mark.parametrize("told", [10**12, 10**40])
+def test_a_reply_that_told_of_more_tokens_than_there_are_keeps_nobody_waiting_for_ever(
+    told: int,
+) -> None:
+    meter, now = metered(tokens_per_minute=1000), 0.0
+    assert meter.spend(now, 10) == 0
+    meter.settle(10, told)
+    for _ in range(20):
+        while wait := meter.spend(now, 10):
+            now += wait
+    assert now <= 15 * 60

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -247,6 +248,15 @@ async def test_the_wait_before_an_attempt_is_the_tool_s_own() -> None:
     ("declared", "words"),
     [
         ({"timeout": 0}, "timeout is a number of seconds above 0"),
+        ({"timeout": 10**400}, "timeout is a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout is a number of seconds above 0"),
+        ({"backoff": 1e300}, "backoff is a number of seconds, 0 or more"),
+        ({"max_attempts": 10**30}, "max_attempts is a whole number, 1 or more"),
+        ({"read_only": "no"}, "read_only is True or False"),
+        ({"destructive": 0}, "destructive is True or False"),
+        ({"idempotent": None}, "idempotent is True or False"),
+        ({"idempotent": True, "key_ttl": "5"}, "key_ttl is a number of seconds above 0"),
+        ({"idempotent": True, "key_ttl": float("inf")}, "key_ttl is a number of seconds above 0"),
         ({"timeout": float("inf")}, "timeout is a number"),
         ({"timeout": True}, "timeout is a number"),
         ({"backoff": -1}, "backoff is a number"),
@@ -351,6 +361,8 @@ async def test_a_long_result_is_cut_at_a_line_and_the_model_reads_on_after_a_res
         ({"a": [b"\x00"]}, "not bytes or images (bytes)"),
         (memoryview(b"abc"), "not bytes or images (memoryview)"),
         (object(), "not a object"),
+        (count(), "not an iterator"),
+        ({"a": [iter("abc")]}, "not an iterator"),
     ],
 )
 async def test_what_is_no_text_is_refused_with_a_reason_that_the_model_reads(
@@ -363,6 +375,22 @@ async def test_what_is_no_text_is_refused_with_a_reason_that_the_model_reads(
 
     run, _ = await drive(look)
     assert words in results(run)[0]
+
+
+def _yields() -> Iterator[str]:
+    """Look."""
+    yield "a line"
+
+
+async def _yields_later() -> AsyncIterator[str]:
+    """Look."""
+    yield "a line"
+
+
+@pytest.mark.parametrize("function", [_yields, _yields_later])
+def test_a_function_that_yields_is_no_tool(function: Callable[[], object]) -> None:
+    with pytest.raises(DefinitionError, match="its function yields"):
+        tool(read_only=True)(function)
 
 
 async def test_an_error_of_10_mb_is_shortened() -> None:
