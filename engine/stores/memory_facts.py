@@ -1,6 +1,5 @@
 """Facts in memory, found by the words in them and by their vectors."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -33,9 +32,9 @@ class MemoryFacts:
 
     async def search(self, scope: str, words: Sequence[str], limit: int) -> Sequence[FactRow]:
         """See Remembering."""
-        wanted = [_plain(word) for text in words for word in words_in(text)]
+        wanted = [word for text in words for word in words_in(text)]
         hits = [
-            (sum(any(has.startswith(word) for has in _words(one)) for word in wanted), one)
+            (sum(any(has.startswith(word) for has in words_in(one.text)) for word in wanted), one)
             for one in reversed(self._facts.values())
             if one.scope == scope
         ]
@@ -77,13 +76,3 @@ class MemoryFacts:
 
 def _is_of(one: FactRow, customer: str | None) -> bool:
     return customer is None or customer in (one.scope, one.customer)
-
-
-def _words(one: FactRow) -> list[str]:
-    return [_plain(word) for word in words_in(one.text)]
-
-
-def _plain(word: str) -> str:
-    """The word without case and accents."""
-    parts = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in parts if not unicodedata.combining(letter))
