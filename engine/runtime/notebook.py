@@ -1,5 +1,6 @@
 """What one call, or a run's end, remembers: read from the store, written with its result."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from engine.core.run import Checkpoint
 from engine.errors import BadInputError, DefinitionError, RefusedError
 from engine.ports import Store
 from engine.remembering import FactRow, MemoryChange, Remembering, words_in
+from engine.runtime.stop import is_our_cancellation
 from engine.runtime.vectors import nearest, packed
 
+PATIENCE = 30.0  # seconds that the end of a run waits for an embedder
 _MOST_WORDS = 32  # of a query
 MOST_FOUND = 50
 
@@ -71,11 +74,14 @@ class Notebook:
         """Nothing; the text is the run's one summary, in the place of an older one."""
         kept = self._told(text)[:LONGEST]
         try:
-            vector = packed(await self._embedded(kept))
-        except Exception as error:  # noqa: BLE001 # an embedder may raise anything; the run has ended
+            async with asyncio.timeout(PATIENCE):
+                vector = packed(await self._embedded(kept))
+        except (Exception, asyncio.CancelledError) as error:  # an embedder may raise anything
+            if is_our_cancellation(error):
+                raise
             vector = b""
-            words = "is found by its words only"
-            _LOG.warning("the summary of run %s %s: %s", self.run.id, words, error_words(error))
+            words, why = "is found by its words only", self.mask(error_words(error))
+            _LOG.warning("the summary of run %s %s: %s", self.run.id, words, why)
         self._keep(kept, "summary", "summary", vector)
 
     def _told(self, text: str) -> str:
