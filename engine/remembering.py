@@ -85,8 +85,13 @@ class Remembering(Protocol):
         """
         ...
 
-    async def vectors(self, scope: str, embedder: str) -> Sequence[tuple[str, bytes]]:
-        """The id and the vector of each fact of the scope that has one by that embedder."""
+    async def vectors(
+        self, scope: str, embedder: str, *, after: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
+        """At most `limit` ids and vectors of the scope's facts that have one by that embedder.
+
+        They come in the order of their ids; `after` is the last one of the page before.
+        """
         ...
 
     async def erase_facts(self, customer: str | None, runs: Sequence[str], erasure: Erasure) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from engine.runtime.vectors import nearest, packed
 PATIENCE = 30.0  # seconds that the end of a run waits for an embedder
 _MOST_WORDS = 32  # of a query
 MOST_FOUND = 50
+_PAGE = 2000  # vectors
 
 _LOG = logging.getLogger("waystation")
 
@@ -112,12 +113,21 @@ class Notebook:
         worded = await self.store.search(scope, words, most)
         if self.memory.embedder is None:
             return worded
-        vectors = await self.store.vectors(scope, self.memory.embedder.name)
-        near = await nearest(await self._embedded(self._told(query)), vectors, most)
+        pages = self._vectors(scope, self.memory.embedder.name)
+        near = await nearest(await self._embedded(self._told(query)), pages, most)
         order = _merged([one.fact_id for one in worded], near)[:most]
         rows = {one.fact_id: one for one in worded}
         found = [rows.get(one) or await self.store.fact(scope, one) for one in order]
         return [one for one in found if one is not None]
+
+    async def _vectors(
+        self, scope: str, embedder: str
+    ) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        """All of them, page by page: the store has other things to do in between."""
+        after = ""
+        while page := await self.store.vectors(scope, embedder, after=after, limit=_PAGE):
+            yield page
+            after, _ = page[-1]
 
     async def _embedded(self, text: str) -> Sequence[float]:
         embedder = self.memory.embedder

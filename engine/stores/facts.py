@@ -43,9 +43,11 @@ class SqliteFacts:
         wanted: dict[str, str | int] = {"scope": scope, "words": " OR ".join(quoted)}
         return await self._rows("search", {**wanted, "limit": limit})
 
-    async def vectors(self, scope: str, embedder: str) -> Sequence[tuple[str, bytes]]:
+    async def vectors(
+        self, scope: str, embedder: str, *, after: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
         """See Remembering."""
-        wanted = {"scope": scope, "embedder": embedder}
+        wanted: _Wanted = {"scope": scope, "embedder": embedder, "after": after, "limit": limit}
         return await self._writer.ask(
             lambda connection: [
                 (str(fact_id), bytes(vector))

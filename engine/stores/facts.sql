@@ -89,9 +89,10 @@ WHERE memory_words MATCH :words AND memory_facts.scope = :scope
 ORDER BY memory_words.rank, memory_facts.id DESC LIMIT :limit;
 
 -- name: vectors
--- The vectors of a scope's facts by one embedder.
+-- The vectors of a scope's facts by one embedder, a page of them.
 SELECT fact_id, vector FROM memory_facts
-WHERE scope = :scope AND embedder = :embedder AND length(vector) > 0;
+WHERE scope = :scope AND fact_id > :after AND embedder = :embedder AND length(vector) > 0
+ORDER BY fact_id LIMIT :limit;
 
 -- name: erase
 -- The facts of a customer, and those that these runs wrote, removed.

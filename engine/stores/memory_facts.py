@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import nsmallest
 from itertools import islice
 
 from engine.remembering import Erasure, FactRow, MemoryChange, words_in
@@ -41,13 +42,17 @@ class MemoryFacts:
         best = sorted((hit for hit in hits if hit[0]), key=lambda hit: -hit[0])
         return [one for _, one in best[:limit]]
 
-    async def vectors(self, scope: str, embedder: str) -> Sequence[tuple[str, bytes]]:
+    async def vectors(
+        self, scope: str, embedder: str, *, after: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
         """See Remembering."""
-        return [
+        found = (
             (one.fact_id, one.vector)
             for one in self._facts.values()
-            if (one.scope, one.embedder) == (scope, embedder) and one.vector
-        ]
+            if (one.scope, one.embedder) == (scope, embedder)
+            if one.vector and one.fact_id > after
+        )
+        return nsmallest(limit, found)
 
     async def erase_facts(self, customer: str | None, runs: Sequence[str], erasure: Erasure) -> int:
         """See Remembering."""

@@ -206,7 +206,7 @@ async def test_a_store_that_remembers_nothing_has_no_tables_for_it(tmp_path: Pat
     assert list(await store.facts(customer="chloe", limit=9)) == []
     assert await store.fact("chloe", "1") is None
     assert list(await store.search("chloe", ["tea"], 9)) == []
-    assert list(await store.vectors("chloe", "e")) == []
+    assert list(await store.vectors("chloe", "e", after="", limit=9)) == []
     assert await store.erase_facts("chloe", ["a"], Erasure(5, "boss", 0)) == 0
     assert list(await store.erasures()) == []
     tables = await store._writer.ask(  # noqa: SLF001 # nothing else shows it
