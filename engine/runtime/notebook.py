@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.codec.events import from_ticks, ticks
 from engine.core.canonical import digest
 from engine.core.clean import clean_text, error_words
-from engine.core.memory import LONGEST, Fact, FactKind, Memory
+from engine.core.memory import LONGEST, Embedder, Fact, FactKind, Memory
 from engine.core.run import Checkpoint
 from engine.errors import BadInputError, DefinitionError, RefusedError
 from engine.ports import Store
@@ -17,7 +17,7 @@ from engine.remembering import FactRow, MemoryChange, Remembering, words_in
 from engine.runtime.stop import is_our_cancellation
 from engine.runtime.vectors import nearest, packed
 
-PATIENCE = 30.0  # seconds that the end of a run waits for an embedder
+PATIENCE = 30.0  # seconds that an embedder is waited for
 _MOST_WORDS = 32  # of a query
 MOST_FOUND = 50
 _PAGE = 2000  # vectors
@@ -75,11 +75,8 @@ class Notebook:
         """Nothing; the text is the run's one summary, in the place of an older one."""
         kept = self._told(text)[:LONGEST]
         try:
-            async with asyncio.timeout(PATIENCE):
-                vector = packed(await self._embedded(kept))
-        except (Exception, asyncio.CancelledError) as error:  # an embedder may raise anything
-            if is_our_cancellation(error):
-                raise
+            vector = packed(await self._embedded(kept))
+        except Exception as error:  # noqa: BLE001 # whatever it gave; the run has ended
             vector = b""
             words, why = "is found by its words only", self.mask(error_words(error))
             _LOG.warning("the summary of run %s %s: %s", self.run.id, words, why)
@@ -133,8 +130,10 @@ class Notebook:
         embedder = self.memory.embedder
         if embedder is None:
             return ()
-        (vector,) = await embedder.embed([text])
-        return vector
+        vectors = await _asked(embedder, text)
+        if len(vectors) != 1:
+            raise BadInputError(f"the embedder gave {len(vectors)} vectors for one text")
+        return vectors[0]
 
     def _scope(self) -> str:
         key = self.memory.key(self.run)
@@ -143,6 +142,22 @@ class Notebook:
                 "this run is about no known customer, so nothing is remembered or recalled in it"
             )
         return key
+
+
+async def _asked(embedder: Embedder, text: str) -> Sequence[Sequence[float]]:
+    """What the embedder gives; RefusedError, which leaves no doubt, where it fails.
+
+    Whatever became of its request, nothing is remembered by it.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE) as patience:
+            return [*await embedder.embed([text])]
+    except (Exception, asyncio.CancelledError) as error:  # it may raise anything
+        if is_our_cancellation(error):
+            raise
+        late = f"gave nothing in {PATIENCE:g} s"
+        words = late if patience.expired() else f"failed: {error_words(error)}"
+    raise RefusedError(f"the embedder {words}")
 
 
 def remembering(store: Store) -> Remembering:

@@ -19,10 +19,13 @@ def packed(vector: Sequence[float]) -> bytes:
 
     Raises BadInputError where it holds what is no finite number.
     """
-    size = sqrt(sum(map(mul, vector, vector)))
-    if not isfinite(size):
-        raise BadInputError("the embedder gave a vector that is not finite")
-    return array("f", (one / size for one in vector)).tobytes() if size else b""
+    try:
+        size = sqrt(sum(map(mul, vector, vector)))
+        if isfinite(size):
+            return array("f", (one / size for one in vector)).tobytes() if size else b""
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise BadInputError("the embedder gave a vector that is not of finite numbers")
 
 
 async def nearest(
