@@ -38,7 +38,8 @@ STRUCTURE = frozenset(
         batch by call_id customer definition digest doubtful edited_by ended_at epoch erased
         expires_at expires_in four_eyes grants id idempotency_key is_error key kind limit lost
         before compacted cut noted overflowed start strategies tokens window
-        begun_at context_messages context_tokens tools_counted cost last_cost last_words looped_at overflow
+        begun_at context_messages context_tokens tools_counted cost last_cost last_words looped_at
+        overflow
         raised raises seconds tool_calls
         model name notice_id notifier notify occasion on_expiry origin outcome quorum reconciled
         redact remind_at remind_every repeats request_id requested_at retry retry_at role roles
