@@ -1,11 +1,12 @@
 """What a store remembers beside its journals: facts under a key, and the port to them."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 _LONGEST_WORD = 64  # characters of it that are looked for
 
 
@@ -84,8 +85,13 @@ class Remembering(Protocol):
         """
         ...
 
-    async def vectors(self, scope: str, embedder: str) -> Sequence[tuple[str, bytes]]:
-        """The id and the vector of each fact of the scope that has one by that embedder."""
+    async def vectors(
+        self, scope: str, embedder: str, *, after: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
+        """At most `limit` ids and vectors of the scope's facts that have one by that embedder.
+
+        They come in the order of their ids; `after` is the last one of the page before.
+        """
         ...
 
     async def erase_facts(self, customer: str | None, runs: Sequence[str], erasure: Erasure) -> int:
@@ -101,5 +107,7 @@ class Remembering(Protocol):
 
 
 def words_in(text: str) -> tuple[str, ...]:
-    """The words of a text, each once, without anything that a query could mean more by."""
-    return tuple(dict.fromkeys(word[:_LONGEST_WORD] for word in _WORD.findall(text)))
+    """The words of a text, each once, without case, accents, and anything else in a query."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return tuple(dict.fromkeys(word[:_LONGEST_WORD] for word in _WORD.findall(plain)))

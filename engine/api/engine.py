@@ -19,6 +19,7 @@ from engine.api.wiring import (
     authority_of,
     by_name,
     keys_of,
+    named_in,
     new_id,
     prices_of,
     several,
@@ -34,7 +35,6 @@ from engine.core.states import State
 from engine.core.workflow import ModelClient, Workflow
 from engine.errors import (
     EngineError,
-    UnknownWorkflowError,
 )
 from engine.keeping.keeper import Keeper
 from engine.ports import Clock, Closeable, Store
@@ -236,12 +236,10 @@ class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping,
         customer: str | None,
     ) -> Start:
         """The command to start; what makes no sense opens no store."""
-        if workflow not in self._workflows:
-            known = ", ".join(sorted(self._workflows)) or "none"
-            raise UnknownWorkflowError(f"there is no workflow {workflow!r}; there are: {known}")
+        wanted = named_in(self._workflows, workflow)
         name = new_id() if run_id is None else run_id
         command = Start(run_id=name, message=message, by=by, customer=customer)
-        accept(None, self._workflows[workflow], command)
+        accept(None, wanted, command)
         return command
 
     @property

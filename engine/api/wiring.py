@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from engine.codec.chain import PLAIN, AuditKeys, read_keys
 from engine.core.approvers import ANYBODY, Approvers, Authority
 from engine.core.workflow import Workflow
-from engine.errors import BadInputError, DefinitionError
+from engine.errors import BadInputError, DefinitionError, UnknownWorkflowError
 from engine.ports import Logger
 from engine.prices import Price, Prices, read_prices
 
@@ -46,6 +46,14 @@ def by_name(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
             raise DefinitionError(f"two workflows are named {workflow.name}")
         named[workflow.name] = workflow
     return named
+
+
+def named_in(workflows: Mapping[str, Workflow], name: str) -> Workflow:
+    """The workflow of that name; UnknownWorkflowError, naming those there are, for none."""
+    if name not in workflows:
+        known = ", ".join(sorted(workflows)) or "none"
+        raise UnknownWorkflowError(f"there is no workflow {name!r}; there are: {known}")
+    return workflows[name]
 
 
 def keys_of(wanted: AuditKeys | str | Path | None) -> AuditKeys:

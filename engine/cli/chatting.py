@@ -11,6 +11,7 @@ import click
 from engine.cli.asks import described, print_approval
 from engine.cli.driving import driven
 from engine.cli.options import Settings, choose_model
+from engine.cli.render import way_on
 from engine.cli.reviewing import decided
 from engine.cli.root import Interrupted, ask, command, login, model_option
 from engine.cli.spoken import ChatLines, said_by, view_of
@@ -52,19 +53,23 @@ def chat(  # noqa: PLR0913 # what there is to say about it
 
     What it asks a person to decide is shown, and left to others unless you --approve-as.
     """
-    from engine.api.wiring import new_id
+    from engine.api.wiring import by_name, named_in, new_id
+    from engine.cli.app import load_workflows
 
     if settings.json:
         raise click.UsageError("chat is for people; start, send and show take --json")
     if run_id is not None and customer is not None:
         raise click.UsageError("--customer is said when a conversation begins, not with --run")
-    client = choose_model(model)
+    named_in(by_name(load_workflows(settings.app)), workflow)
+    client, name = choose_model(model), new_id() if run_id is None else run_id
     view = view_of(workflow, offline=client is None)
-    talk = Talk(settings, workflow, run_id or new_id(), by or None, customer, decider, client, view)
+    talk = Talk(settings, workflow, name, by or None, customer, decider, client, view)
     try:
         return _talk(talk, message, begun=run_id is not None)
     except (KeyboardInterrupt, click.Abort):
         raise Interrupted(f"interrupted; {talk.kept}") from None
+    except click.UsageError as error:
+        raise click.UsageError(f"{error.message}; {talk.kept}") from None
     except UnicodeDecodeError:
         raise BadInputError(f"what was written is no text; {talk.kept}") from None
 
@@ -188,9 +193,8 @@ class Talk:
             self.view.answer = run.answer
             click.echo(said_by(self.workflow, run.answer))
         if run.state is State.Aborted:
-            click.echo(
-                f"waystation: run {run.id} was aborted: {visible(run.reason or '')}", err=True
-            )
+            words = f"{visible(run.reason or '')}{way_on(run, self.settings)}"
+            click.echo(f"waystation: run {run.id} was aborted: {words}", err=True)
             if run.found:
                 click.echo(f"Found so far: {block(run.found)}")
         if run.state in (State.AwaitingModel, State.DispatchingTools):

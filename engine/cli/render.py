@@ -39,7 +39,7 @@ def print_run(run: Run, settings: Settings) -> None:
     if run.reason:
         click.echo(f"Reason: {block(run.reason)}")
     if run.limit and not run.approvals:
-        click.echo(f"Limit: {visible(run.limit)}{_way_on(run, settings)}")
+        click.echo(f"Limit: {visible(run.limit)}{way_on(run, settings)}")
     if run.found:
         click.echo(f"Found so far: {block(run.found)}")
     _print_waiting(run, settings)
@@ -49,8 +49,8 @@ def print_run(run: Run, settings: Settings) -> None:
             click.echo(f"IN DOUBT: {named} was started, without a result.")
 
 
-def _way_on(run: Run, settings: Settings) -> str:
-    """How a run that was aborted at a limit is revived, where it can be."""
+def way_on(run: Run, settings: Settings) -> str:
+    """How a run that was aborted at a limit is revived; empty where it cannot be."""
     if run.state is not State.Aborted or run.limit not in RAISABLE or run.erased:
         return ""
     return (

@@ -102,7 +102,7 @@ def _key(choices: str) -> str:
             key = (click.getchar() or "").lower()  # nothing: the terminal is gone
         except OSError:
             raise click.UsageError(
-                "review reads keys from a terminal; elsewhere: approvals, approve, deny, answer"
+                "keys are read from a terminal; elsewhere: approvals, approve, deny, answer"
             ) from None
         except EOFError:
             raise click.Abort from None

@@ -10,6 +10,7 @@ import unicodedata
 
 from engine.core.masking import Mask, folded
 
+_LITTLE = 500  # characters; of more than that it is not looked at each bit
 _TRIED = 64  # ends that are looked at for each bit, the last ones first
 _WIDEST = 12  # characters in which one of a secret may be spelled: \\\\U0001f600
 _NUMBER = re.compile(r"\d[ -]*\Z")
@@ -27,6 +28,7 @@ class Veil:
         self._mask, self._held = mask, ""
         self._whole = False  # whether it is all shown at the end, and nothing before
         self._begun = self._lost = False
+        self._enough = 0  # characters that are to be held before they are looked at again
         self._longest = max((_span(one) for one in mask.values), default=0)
         self._keys = mask.keys
 
@@ -38,10 +40,12 @@ class Veil:
         if not self._begun and self._held.strip():
             self._begun = True
             self._whole = self._held.lstrip()[0] in "{["  # JSON is masked as a whole
-        if self._whole:
+        if self._whole or len(self._held) < self._enough:
             return ""
         end = self._end()
         shown, self._held = self._mask.text(self._held[:end]), self._held[end:]
+        held = len(self._held)
+        self._enough = held + held // 4 if held > _LITTLE else 0  # else it takes time squared
         return shown
 
     def lose(self) -> None:

@@ -1,22 +1,26 @@
 """What one call, or a run's end, remembers: read from the store, written with its result."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.codec.events import from_ticks, ticks
 from engine.core.canonical import digest
 from engine.core.clean import clean_text, error_words
-from engine.core.memory import LONGEST, Fact, FactKind, Memory
+from engine.core.memory import LONGEST, Embedder, Fact, FactKind, Memory
 from engine.core.run import Checkpoint
 from engine.errors import BadInputError, DefinitionError, RefusedError
 from engine.ports import Store
 from engine.remembering import FactRow, MemoryChange, Remembering, words_in
+from engine.runtime.stop import is_our_cancellation
 from engine.runtime.vectors import nearest, packed
 
+PATIENCE = 30.0  # seconds that an embedder is waited for
 _MOST_WORDS = 32  # of a query
 MOST_FOUND = 50
+_PAGE = 2000  # vectors
 
 _LOG = logging.getLogger("waystation")
 
@@ -72,10 +76,10 @@ class Notebook:
         kept = self._told(text)[:LONGEST]
         try:
             vector = packed(await self._embedded(kept))
-        except Exception as error:  # noqa: BLE001 # an embedder may raise anything; the run has ended
+        except Exception as error:  # noqa: BLE001 # whatever it gave; the run has ended
             vector = b""
-            words = "is found by its words only"
-            _LOG.warning("the summary of run %s %s: %s", self.run.id, words, error_words(error))
+            words, why = "is found by its words only", self.mask(error_words(error))
+            _LOG.warning("the summary of run %s %s: %s", self.run.id, words, why)
         self._keep(kept, "summary", "summary", vector)
 
     def _told(self, text: str) -> str:
@@ -106,19 +110,30 @@ class Notebook:
         worded = await self.store.search(scope, words, most)
         if self.memory.embedder is None:
             return worded
-        vectors = await self.store.vectors(scope, self.memory.embedder.name)
-        near = await nearest(await self._embedded(self._told(query)), vectors, most)
+        pages = self._vectors(scope, self.memory.embedder.name)
+        near = await nearest(await self._embedded(self._told(query)), pages, most)
         order = _merged([one.fact_id for one in worded], near)[:most]
         rows = {one.fact_id: one for one in worded}
         found = [rows.get(one) or await self.store.fact(scope, one) for one in order]
         return [one for one in found if one is not None]
 
+    async def _vectors(
+        self, scope: str, embedder: str
+    ) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        """All of them, page by page: the store has other things to do in between."""
+        after = ""
+        while page := await self.store.vectors(scope, embedder, after=after, limit=_PAGE):
+            yield page
+            after, _ = page[-1]
+
     async def _embedded(self, text: str) -> Sequence[float]:
         embedder = self.memory.embedder
         if embedder is None:
             return ()
-        (vector,) = await embedder.embed([text])
-        return vector
+        vectors = await _asked(embedder, text)
+        if len(vectors) != 1:
+            raise BadInputError(f"the embedder gave {len(vectors)} vectors for one text")
+        return vectors[0]
 
     def _scope(self) -> str:
         key = self.memory.key(self.run)
@@ -127,6 +142,22 @@ class Notebook:
                 "this run is about no known customer, so nothing is remembered or recalled in it"
             )
         return key
+
+
+async def _asked(embedder: Embedder, text: str) -> Sequence[Sequence[float]]:
+    """What the embedder gives; RefusedError, which leaves no doubt, where it fails.
+
+    Whatever became of its request, nothing is remembered by it.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE) as patience:
+            return [*await embedder.embed([text])]
+    except (Exception, asyncio.CancelledError) as error:  # it may raise anything
+        if is_our_cancellation(error):
+            raise
+        late = f"gave nothing in {PATIENCE:g} s"
+        words = late if patience.expired() else f"failed: {error_words(error)}"
+    raise RefusedError(f"the embedder {words}")
 
 
 def remembering(store: Store) -> Remembering:

@@ -9,8 +9,9 @@ import apsw
 if TYPE_CHECKING:
     from engine.core.context import SqlValue
 
-_INDEX = {f"facts_words{part}" for part in ("", "_data", "_idx", "_docsize", "_config")}
-_OURS = frozenset({"runs", "events", "heads", "archived", "facts", "erasures", *_INDEX})
+_INDEX = {f"memory_words{part}" for part in ("", "_data", "_idx", "_docsize", "_config")}
+_MEMORY = {"memory_facts", "memory_erasures", *_INDEX}  # though they may not be there yet
+_OURS = frozenset({"runs", "events", "heads", "archived", *_MEMORY})
 _WRITING = frozenset(
     {
         apsw.SQLITE_INSERT,
@@ -93,5 +94,6 @@ def _allowed(
 ) -> int:
     named = {name.lower() for name in (first, second) if name}
     refused = action in _NEVER or (action in _WRITING and named & _OURS)
-    refused = refused or (action in _MAKING and database == "temp")  # it would hide ours
+    # It would hide ours, or stand in its place.
+    refused = refused or (action in _MAKING and (database == "temp" or bool(named & _OURS)))
     return apsw.SQLITE_DENY if refused else apsw.SQLITE_OK

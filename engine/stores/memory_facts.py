@@ -1,8 +1,8 @@
 """Facts in memory, found by the words in them and by their vectors."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import nsmallest
 from itertools import islice
 
 from engine.remembering import Erasure, FactRow, MemoryChange, words_in
@@ -33,22 +33,26 @@ class MemoryFacts:
 
     async def search(self, scope: str, words: Sequence[str], limit: int) -> Sequence[FactRow]:
         """See Remembering."""
-        wanted = [_plain(word) for text in words for word in words_in(text)]
+        wanted = [word for text in words for word in words_in(text)]
         hits = [
-            (sum(any(has.startswith(word) for has in _words(one)) for word in wanted), one)
+            (sum(any(has.startswith(word) for has in words_in(one.text)) for word in wanted), one)
             for one in reversed(self._facts.values())
             if one.scope == scope
         ]
         best = sorted((hit for hit in hits if hit[0]), key=lambda hit: -hit[0])
         return [one for _, one in best[:limit]]
 
-    async def vectors(self, scope: str, embedder: str) -> Sequence[tuple[str, bytes]]:
+    async def vectors(
+        self, scope: str, embedder: str, *, after: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
         """See Remembering."""
-        return [
+        found = (
             (one.fact_id, one.vector)
             for one in self._facts.values()
-            if (one.scope, one.embedder) == (scope, embedder) and one.vector
-        ]
+            if (one.scope, one.embedder) == (scope, embedder)
+            if one.vector and one.fact_id > after
+        )
+        return nsmallest(limit, found)
 
     async def erase_facts(self, customer: str | None, runs: Sequence[str], erasure: Erasure) -> int:
         """See Remembering."""
@@ -77,13 +81,3 @@ class MemoryFacts:
 
 def _is_of(one: FactRow, customer: str | None) -> bool:
     return customer is None or customer in (one.scope, one.customer)
-
-
-def _words(one: FactRow) -> list[str]:
-    return [_plain(word) for word in words_in(one.text)]
-
-
-def _plain(word: str) -> str:
-    """The word without case and accents."""
-    parts = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in parts if not unicodedata.combining(letter))

@@ -61,42 +61,8 @@ CREATE TABLE archived (
 CREATE INDEX archived_by_place ON archived (place, run_id);
 
 -- name: schema_4
--- What is remembered for later runs, the words in it, and that some of it was erased.
-CREATE TABLE facts (
-  id       INTEGER PRIMARY KEY,
-  scope    TEXT    NOT NULL,
-  fact_id  TEXT    NOT NULL,
-  kind     TEXT    NOT NULL,
-  text     TEXT    NOT NULL,
-  run_id   TEXT    NOT NULL,
-  seq      INTEGER NOT NULL,
-  at       INTEGER NOT NULL, -- microseconds since 1970 UTC
-  call_id  TEXT    NOT NULL,
-  customer TEXT,
-  embedder TEXT    NOT NULL,
-  vector   BLOB    NOT NULL, -- float32; empty: none
-  UNIQUE (scope, fact_id)
-);
-CREATE INDEX facts_by_scope ON facts (scope, id);
-CREATE INDEX facts_by_customer ON facts (customer, id) WHERE customer IS NOT NULL;
-CREATE INDEX facts_by_run ON facts (run_id);
-CREATE VIRTUAL TABLE facts_words USING fts5 (
-  text, content = 'facts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
-);
-INSERT INTO facts_words (facts_words, rank) VALUES ('secure-delete', 1);
-CREATE TRIGGER facts_inserted AFTER INSERT ON facts BEGIN
-  INSERT INTO facts_words (rowid, text) VALUES (new.id, new.text);
-END;
-CREATE TRIGGER facts_deleted AFTER DELETE ON facts BEGIN
-  INSERT INTO facts_words (facts_words, rowid, text) VALUES ('delete', old.id, old.text);
-END;
-CREATE TABLE erasures (
-  id     INTEGER PRIMARY KEY,
-  at     INTEGER NOT NULL, -- microseconds since 1970 UTC
-  by     TEXT    NOT NULL,
-  facts  INTEGER NOT NULL, -- how many
-  reason TEXT
-);
+-- Nothing yet: what is remembered has tables of its own, made with the first note (facts.sql).
+-- An older program, which would not erase them, leaves such a file alone.
 
 -- name: insert_run
 -- A new run's row; fails where the id is taken.

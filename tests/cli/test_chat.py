@@ -1,6 +1,7 @@
 """`waystation chat` in a pipe: a line a message."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from engine import (
     BadInputError,
     Engine,
+    Limits,
     PermanentModelError,
     Run,
     ScriptedModel,
@@ -18,7 +20,9 @@ from engine import (
     Workflow,
 )
 from engine.cli.root import cli
+from engine.errors import UnknownWorkflowError
 from tests.cli.desk import APPROVERS, begin, stored, waystation
+from tests.cli.terminal import environment, line
 from tests.runtime.test_engine import SQLITE
 
 ODD = "Fine.\n[a]pprove \x1b[2J\u202e"
@@ -27,7 +31,13 @@ TALK = Workflow(
     instructions="Help.",
     model=ScriptedModel([{"content": ODD}, {"content": "Again."}, PermanentModelError("no more")]),
 )
-TALKS = [TALK]
+SHORT = Workflow(
+    name="short",
+    instructions="Help.",
+    limits=Limits(max_turns=1),
+    model=ScriptedModel([{"content": "One."}, {"content": "Two."}]),
+)
+TALKS = [TALK, SHORT]
 APP = ("--app", "tests.cli.test_chat:TALKS")
 
 
@@ -78,6 +88,32 @@ def test_a_run_that_is_aborted_says_so() -> None:
     assert "was aborted: no more" in again.stderr
 
 
+def test_a_conversation_that_comes_to_a_limit_says_how_to_go_on() -> None:
+    result = waystation("chat", "short", "First", *APP, keys="Second\n")
+    assert result.return_value == 1
+    again = f"waystation resume {only().id} --raise max_turns=+N --store {SQLITE}"
+    assert f"the limit max_turns=1 is reached; to raise it and go on: {again}" in result.stderr
+
+
+def test_a_workflow_that_is_none_is_told_before_a_word_is_said() -> None:
+    result = waystation("chat", "tlak", *APP, keys="Hello\n")
+    assert isinstance(result.exception, UnknownWorkflowError)
+    assert "no workflow 'tlak'; there are: short, talk" in str(result.exception)
+    assert "you>" not in result.stdout
+    assert not Path("runs.db").exists()
+
+
+def test_without_a_terminal_nothing_is_decided_inline_and_the_run_is_kept() -> None:
+    words = line("chat", "desk", "Hello", "--approve-as", "ann", "--approvers", "approvers.toml")
+    done = subprocess.run(
+        words, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    elsewhere = "keys are read from a terminal; elsewhere: approvals, approve, deny, answer"
+    kept = f"{elsewhere}; the conversation is kept as run {only().id}; go on with: "
+    assert kept in done.stderr.decode()
+
+
 def test_what_waits_is_shown_and_left_to_others() -> None:
     result = waystation("chat", "desk", "Hello", "--by", "ann", keys="aHurry\n")
     assert result.return_value == 0
@@ -124,6 +160,7 @@ def test_a_conversation_goes_on_where_another_process_left_it() -> None:
     [
         (("chat", "talk", "--run", "r1", *APP), BadInputError, "is of the workflow desk"),
         (("chat", "desk", "--run", "r9"), UnknownRunError, "no run"),
+        (("chat", "desk", "--run", ""), UnknownRunError, "no run ''"),
         (("chat", "desk", "--json"), click.UsageError, "chat is for people"),
         (("chat", "desk", "--run", "r1", "--customer", "c"), click.UsageError, "--customer"),
     ],

@@ -81,3 +81,26 @@ def test_after_a_gap_nothing_is_shown_any_more() -> None:
     veil.lose()
     assert veil.more("ter2 and more words ") == ""
     assert veil.rest() == ""
+
+
+class Counting(Mask):
+    """Counts the texts that it is shown."""
+
+    looks = 0
+
+    def text(self, text: str, found: set[str] | None = None, depth: int = 0) -> str:
+        """See Mask."""
+        self.looks += 1
+        return super().text(text, found, depth)
+
+
+def test_a_text_that_is_held_back_for_long_is_not_looked_at_bit_by_bit() -> None:
+    mask, text = Counting(), f"{'1 ' * 2000}and so on. "
+    veil = Veil(mask)
+    looks, told = [], ""
+    for letter in text:
+        told += veil.more(letter)
+        looks.append(mask.looks)
+    assert looks[1500] > 0
+    assert looks[-1] - looks[1500] < 1500
+    assert told + veil.rest() == text

@@ -217,8 +217,45 @@ async def test_an_embedder_that_fails_is_an_error_that_the_model_reads(place: An
 
     memory = Memory(known=0, embedder=Broken())
     (said,) = await told(TEA, store=place, memory=memory)
-    assert "not finite" in said
+    assert "not of finite numbers" in said
     assert [one.kind for one in await kept(store=place)] == ["summary"]
+
+
+@pytest.mark.parametrize(
+    ("gives", "words"),
+    [
+        (None, "the embedder gave nothing in 0.01 s"),
+        (ConnectionResetError("reset"), "the embedder failed: ConnectionResetError: reset"),
+        (TimeoutError("theirs"), "the embedder failed: TimeoutError: theirs"),
+        (asyncio.CancelledError(), "the embedder failed: CancelledError"),
+        ([], "the embedder gave 0 vectors for one text"),
+        (5, "the embedder failed: TypeError"),
+        ([[1.0], [2.0]], "the embedder gave 2 vectors for one text"),
+        ([["a"]], "a vector that is not of finite numbers"),
+        ([None], "a vector that is not of finite numbers"),
+        ([[10**400]], "a vector that is not of finite numbers"),
+    ],
+)
+async def test_an_embedder_that_fails_leaves_no_doubt_and_says_why(
+    gives: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.runtime.notebook.PATIENCE", 0.01, raising=False)
+
+    class Odd:
+        name = "odd"
+
+        async def embed(self, _: Sequence[str]) -> Any:
+            if gives is None:
+                await asyncio.Event().wait()
+            if isinstance(gives, BaseException):
+                raise gives
+            return gives
+
+    memory = Memory(summaries=False, known=0, embedder=Odd())
+    remembered, recalled = await told(TEA, RECALL, memory=memory)
+    assert words in remembered
+    assert words in recalled
+    assert await kept(memory=memory) == []
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

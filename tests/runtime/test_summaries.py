@@ -219,3 +219,28 @@ async def test_a_message_before_the_summary_makes_it_wait_for_the_next_answer() 
         assert [one.text for one in await waystation.memory()] == ["Both."]
         journal = await waystation.journal("r1")
     assert only(events.RunSummarised, journal).words == "Both."
+
+
+@pytest.mark.parametrize("how", ["hangs", "cancels", "tells"])
+async def test_a_run_ends_whatever_its_embedder_does(
+    how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine.runtime.notebook.PATIENCE", 0.01, raising=False)
+
+    class Odd:
+        name = "odd"
+
+        async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            if how == "hangs":
+                await asyncio.Event().wait()
+            if how == "cancels":
+                raise asyncio.CancelledError
+            raise ValueError(f"sk-abcdefgh1234567890 is no key for {len(texts)} texts")
+
+    memory = Memory(embedder=Odd())
+    async with engine(memory=memory) as waystation:
+        run = await waystation.start("desk", "Hello", "r1", customer="chloe")
+        assert run.state is State.Done
+        assert [one.text for one in await waystation.memory()] == ["Asked: Hello Answered: ok"]
+    assert "the summary of run r1 is found by its words only" in caplog.text
+    assert "sk-abc" not in caplog.text

@@ -81,8 +81,10 @@ class RememberingContract(StoreContract):
     async def test_words_are_found_by_their_beginning_whatever_their_case_and_accents(
         self, store: Store, memory: Remembering
     ) -> None:
-        await self.keep(store, "a", fact("1", "Chloé PREFERS e-mails"), fact("2", "She has a dog"))
-        for word in ("chloe", "CHLOÉ", "prefer", "mails"):
+        await self.keep(
+            store, "a", fact("1", "Chloé PREFERS e-mails_daily"), fact("2", "She has a dog")
+        )
+        for word in ("chloe", "CHLOÉ", "Chloe\u0301", "prefer", "mails", "daily"):
             assert [row.fact_id for row in await memory.search("chloe", [word], 9)] == ["1"], word
         assert list(await memory.search("chloe", ["cat"], 9)) == []
         assert list(await memory.search("chloe", [], 9)) == []
@@ -93,9 +95,21 @@ class RememberingContract(StoreContract):
         self, store: Store, memory: Remembering
     ) -> None:
         near, other = vector(0.6, 0.8), fact("2", embedder="f", vector=vector(1.0))
-        await self.keep(store, "a", fact("1", embedder="e", vector=near), other, fact("3"))
+        more = [fact(one, embedder="e", vector=near) for one in ("6", "1", "5")]
+        await self.keep(store, "a", *more, other, fact("3"))
         await self.keep(store, "b", fact("4", scope="bob", embedder="e", vector=near))
-        assert list(await memory.vectors("chloe", "e")) == [("1", vector(0.6, 0.8))]
+        assert await self.all_vectors(memory, 1) == [("1", near), ("5", near), ("6", near)]
+        assert await self.all_vectors(memory, 2) == await self.all_vectors(memory, 9)
+
+    async def all_vectors(self, memory: Remembering, limit: int) -> list[tuple[str, bytes]]:
+        """Those of chloe by e, read so many at a time."""
+        found: list[tuple[str, bytes]] = []
+        while page := await memory.vectors(
+            "chloe", "e", after=found[-1][0] if found else "", limit=limit
+        ):
+            assert len(page) <= limit
+            found.extend(page)
+        return found
 
     async def test_a_customer_s_facts_are_erased_wherever_they_stand_and_a_row_says_so(
         self, store: Store, memory: Remembering

@@ -12,9 +12,10 @@ import apsw
 import pytest
 import pytest_asyncio
 
-from engine.errors import NotAStoreError, StoreError, StoreTooNewError
-from engine.ports import Store
-from engine.remembering import FactRow, MemoryChange
+from engine.core.context import Transaction
+from engine.errors import ConflictError, NotAStoreError, StoreError, StoreTooNewError
+from engine.ports import Append, Store
+from engine.remembering import Erasure, FactRow, MemoryChange
 from engine.stores.database import APPLICATION_ID
 from engine.stores.sqlite import _SQL, SqliteStore
 from tests.stores.contract import addition
@@ -193,6 +194,85 @@ async def test_an_older_file_is_written_anew_once_and_gives_room_back_then(tmp_p
     assert await store.tidy()
     assert b"a canary" not in path.read_bytes()
     assert len(await store.entries("a")) == 2
+    await store.close()
+
+
+async def test_a_store_that_remembers_nothing_has_no_tables_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    store = SqliteStore(path)
+    forgotten = MemoryChange(forgotten=(("chloe", "1"),))
+    await store.append(replace(addition("a", 0), memory=forgotten))
+    assert list(await store.facts(limit=9)) == list(await store.facts(scope="chloe", limit=9)) == []
+    assert list(await store.facts(customer="chloe", limit=9)) == []
+    assert await store.fact("chloe", "1") is None
+    assert list(await store.search("chloe", ["tea"], 9)) == []
+    assert list(await store.vectors("chloe", "e", after="", limit=9)) == []
+    assert await store.erase_facts("chloe", ["a"], Erasure(5, "boss", 0)) == 0
+    assert list(await store.erasures()) == []
+    tables = await store._writer.ask(  # noqa: SLF001 # nothing else shows it
+        lambda connection: [*connection.execute("SELECT name FROM sqlite_schema")]
+    )
+    assert not [name for (name,) in tables if "memory" in str(name)]
+    await store.close()
+    assert path.stat().st_size < 80_000
+
+
+async def test_the_first_note_and_its_tables_are_kept_together_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    store, other = SqliteStore(tmp_path / "runs.db"), SqliteStore(tmp_path / "runs.db")
+    change = MemoryChange((FactRow("chloe", "1", "fact", "She likes tea", "a", 1, 5),))
+    with pytest.raises(ConflictError):
+        await store.append(replace(addition("a", 5), memory=change))
+    assert list(await other.facts(limit=9)) == []
+    await other.append(replace(addition("a", 0), memory=change))
+    assert tuple(await store.search("chloe", ["tea"], 9)) == change.facts
+    await store.append(replace(addition("b", 0), memory=MemoryChange((), (("chloe", "1"),))))
+    assert list(await other.facts(limit=9)) == []
+    await asyncio.gather(store.close(), other.close())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE memory_facts (x)",
+        "CREATE VIEW Memory_Erasures AS SELECT 1",
+        "CREATE VIRTUAL TABLE memory_words USING fts5 (x)",
+    ],
+)
+async def test_no_tool_takes_the_place_of_tables_that_are_not_there_yet(
+    sql: str, tmp_path: Path
+) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+
+    def make(transaction: Transaction) -> Append:
+        transaction.execute(sql)
+        return addition("a", 0)
+
+    with pytest.raises(StoreError, match="not authorized"):
+        await store.transact(make)
+    assert await store.head("a") is None
+    await store.close()
+
+
+async def test_the_words_of_other_customers_are_not_looked_through(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    facts = tuple(FactRow(f"c{n}", "1", "fact", "She likes tea", "a", 1, n) for n in range(50))
+    await store.append(replace(addition("a", 0), memory=MemoryChange(facts)))
+    words = await store._writer.ask(  # noqa: SLF001 # what is in the index under one word
+        lambda connection: str(
+            connection.execute("SELECT words FROM memory_facts WHERE scope = 'c7'").get
+        )
+    )
+    alike = await store._writer.ask(  # noqa: SLF001 # as above
+        lambda connection: (
+            connection.execute(
+                "SELECT count(*) FROM memory_words WHERE memory_words MATCH ?", (words.split()[0],)
+            ).get
+        )
+    )
+    assert (len(words.split()), alike) == (3, 1)
+    assert tuple(await store.search("c7", ["tea"], 9)) == (facts[7],)
     await store.close()
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from engine.core.context import Transaction
 from engine.errors import ConflictError
 from engine.ports import Append, Lease, Store, Transactional
+from engine.remembering import FactRow, MemoryChange
 from tests.stores.contract import MINE, THEIRS, StoreContract, addition, row
 
 
@@ -21,7 +23,8 @@ class TransactionalContract(StoreContract):
 
         def begin(transaction: Transaction) -> Append:
             transaction.execute("CREATE TABLE paid (order_id)")
-            return addition("a", 0, lease=MINE)
+            remembered = MemoryChange((FactRow("chloe", "1", "fact", "Tea", "a", 1, 5),))
+            return replace(addition("a", 0, lease=MINE), memory=remembered)
 
         await store.transact(begin)
         return store
@@ -103,10 +106,10 @@ class TransactionalContract(StoreContract):
             "DROP TABLE events",
             "ALTER TABLE runs ADD COLUMN x",
             "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM runs; END",
-            "DELETE FROM facts",
-            "UPDATE erasures SET by = 'nobody'",
-            "INSERT INTO facts_words (facts_words) VALUES ('delete-all')",
-            "DELETE FROM facts_words_data",
+            "DELETE FROM memory_facts",
+            "UPDATE memory_erasures SET by = 'nobody'",
+            "INSERT INTO memory_words (memory_words) VALUES ('delete-all')",
+            "DELETE FROM memory_words_data",
             "COMMIT",
             "ROLLBACK",
             "SAVEPOINT x",
