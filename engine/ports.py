@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from engine.core.states import State
 from engine.remembering import NOTHING, MemoryChange
@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the journal: `at` in microseconds since 1970 UTC, `digest` 32 bytes.
 
     `key` is the id of the audit key of its digest, "" where that is a plain one. Where

@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.errors import BadInputError, UnverifiedRunError
 
@@ -64,8 +65,7 @@ def read_keys(text: str) -> AuditKeys:
     return AuditKeys(next(iter(secrets)), secrets)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an event stands: `at` in microseconds since 1970 UTC."""
 
     run_id: str

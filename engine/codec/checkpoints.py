@@ -1,19 +1,22 @@
 """Checkpoints to bytes and back."""
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from engine.codec.versions import CHECKPOINT_SCHEMA, JUDGED_OTHERWISE
 from engine.core.run import Checkpoint
 from engine.errors import CorruptRunError, RunTooNewError
 
+_CHECKPOINT = TypeAdapter(Checkpoint)
+
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The checkpoint as JSON, every field of it, so that a list can show it as it is; keys sorted.
 
-    `schema` is the version of its shape; the first one did not say so.
+    Of a run, what is not in its checkpoint is left out. `schema` is the version of the
+    shape; the first one did not say so.
     """
-    fields = checkpoint.model_dump(mode="json")
+    fields = _CHECKPOINT.dump_python(checkpoint, mode="json")
     return orjson.dumps({"schema": CHECKPOINT_SCHEMA, **fields}, option=orjson.OPT_SORT_KEYS)
 
 

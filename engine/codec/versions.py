@@ -48,20 +48,18 @@ _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "approval_denied": {"note": 2},
 }
 
+_NEWEST = {kind: max(_BROUGHT.get(kind, {"": 1}).values()) for kind in _KINDS}
+
 
 def version_of(kind: str, fields: Iterable[str]) -> int:
     """The oldest version in which an event of that kind can be read that has these fields."""
-    brought = _BROUGHT.get(kind, {})
-    return max((brought.get(field, 1) for field in fields), default=1)
+    brought = _BROUGHT.get(kind)
+    return max([1, *(brought[field] for field in fields if field in brought)]) if brought else 1
 
 
 def brought_later(kind: str) -> frozenset[str]:
     """The fields that the first version of a kind did not have."""
     return frozenset(_BROUGHT.get(kind, {}))
-
-
-def _newest(kind: str) -> int:
-    return max(_BROUGHT.get(kind, {}).values(), default=1)
 
 
 def upcast_event(kind: str, fields: _Fields) -> _Fields:
@@ -70,12 +68,14 @@ def upcast_event(kind: str, fields: _Fields) -> _Fields:
     version = fields.pop("v", 1)
     if not isinstance(version, int):
         raise CorruptRunError(f"{kind} is of no version")
-    if kind not in _KINDS or version > _newest(kind):
+    newest = _NEWEST.get(kind, 0)
+    if version > newest:
         raise RunTooNewError(
             f"{kind} of version {version} is from a newer Waystation than this one"
         )
-    for step in range(version, _newest(kind)):
-        fields = _UPCASTERS.get((kind, step), dict)(fields)
+    for step in range(version, newest):
+        if (upcast := _UPCASTERS.get((kind, step))) is not None:
+            fields = upcast(fields)
     return fields
 
 

@@ -60,6 +60,7 @@ _MACHINE = _Table(
     auto_transitions=False,  # its to_Done() would pass every guard by
 )
 
+_STATES = {str(state): state for state in State}
 _TRIGGERS: dict[State | None, tuple[str, ...]] = defaultdict(tuple)
 for _row in TRANSITIONS:
     _TRIGGERS[_row.source] += (_row.trigger,)
@@ -81,7 +82,7 @@ def next_state(state: State | None, trigger: str) -> State:
         raise IllegalTransitionError(
             f"{trigger} is not legal in {state or 'no run'}; legal: {legal}"
         ) from error
-    return State(cursor.state)
+    return _STATES[cursor.state]
 
 
 def legal_triggers(state: State | None) -> tuple[str, ...]:

@@ -64,15 +64,15 @@ class Secrecy:
     answers: Mapping[str, Paths] = field(default_factory=dict)
     mask: Mask = field(default=PLAIN, repr=False)
 
-    def after(self, event: ev.Event) -> Self:
-        """What is known once that has happened, too."""
+    def after(self, event: ev.Event, data: bytes) -> Self:
+        """What is known once that has happened, too; `data` are its fields as JSON."""
         match event:
             case ev.RunStarted():
                 return self.under(event).knowing({"message": event.message})
             case ev.WorkflowChanged():
                 return self.under(event)
             case _ if isinstance(event, _FREE):
-                return self._having_read(event.model_dump_json(exclude_defaults=True).encode())
+                return self._having_read(data)
         return self
 
     @classmethod
@@ -89,7 +89,8 @@ class Secrecy:
         """What is known at the end of a journal."""
         known = cls()
         for recorded in journal:
-            known = known.after(recorded.event)
+            event = recorded.event
+            known = known.after(event, event.model_dump_json(exclude_defaults=True).encode())
         return known
 
     def hearing(self, shape: BaseModel) -> Self:

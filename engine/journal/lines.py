@@ -1,7 +1,6 @@
 """An entry of a journal as one line of the log, and back."""
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import orjson
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, ValidationError
@@ -48,8 +47,7 @@ class LogLine(Shape):
     cover: _Digest | Literal[""] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One transition as the log tells it; `secrecy` knows what must not be told.
 
     `previous` is the digest before it, where that is known.
@@ -102,7 +100,7 @@ def masked(line: Line, keys: AuditKeys) -> Entry:
         return entry
     place = Place(line.run_id, entry.seq, entry.at, entry.kind)
     link, key = (line.previous, entry.digest), entry.key or keys.newest
-    return replace(entry, data=data, cover=cover(link, place, data, keys, key))
+    return entry._replace(data=data, cover=cover(link, place, data, keys, key))
 
 
 def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:

@@ -92,7 +92,7 @@ def _require_next(place: int, entry: Entry, key: str) -> None:
 
 def _taken(run: Run | None, entry: Entry, run_id: str, previous: bytes) -> Step:
     event = decode_event(entry.kind, entry.data)
-    recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
+    recorded = Recorded.trusted(seq=entry.seq, at=from_ticks(entry.at), event=event)
     after = evolve(run, recorded)
     if after.id != run_id:
         raise CorruptRunError(f"it belongs to run {after.id}")

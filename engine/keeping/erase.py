@@ -1,7 +1,7 @@
 """A journal without what was said in it: the same events under the same digests."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from engine.codec.chain import AuditKeys, Place, cover
@@ -71,4 +71,4 @@ def _left_of(step: Step, about: About, keys: AuditKeys) -> Entry:
     one, data = step.entry, encode_event(after)
     place = Place(step.run.id, one.seq, one.at, one.kind)
     link, key = (step.previous, one.digest), one.key or keys.newest
-    return replace(one, data=data, cover=cover(link, place, data, keys, key))
+    return one._replace(data=data, cover=cover(link, place, data, keys, key))

@@ -73,7 +73,9 @@ def _put_together(
     told: list[list[Line]] = []
     for seq, candidates in found.of(run_id):
         previous = told[-1][0].entry.digest if told else GENESIS
-        fitting = [one for one in candidates if _fits(previous, one, keys)]
+        fitting = list(candidates)
+        if len(candidates) > 1:
+            fitting = [one for one in candidates if _fits(previous, one, keys)]
         if fitting and len(fitting) < len(candidates):
             words = "it does not follow from what stands before it; another line of that seq does"
             damaged.append(Damaged("a line", words, run_id, seq))

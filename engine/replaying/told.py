@@ -37,7 +37,7 @@ def told(steps: Iterable[Step]) -> Iterator[Told]:
     for step in steps:
         run, event = step.run, step.recorded.event
         began = began or step.recorded.at
-        secrecy = secrecy.after(event)
+        secrecy = secrecy.after(event, step.entry.data)
         if step.before is not None:
             models.take(step.before, event)
         source = None if step.before is None else step.before.state

@@ -58,16 +58,10 @@ class Draft:
 
     def record(self, events: tuple[Event, ...], now: datetime) -> None:
         """Move the run on by `events`, guarded by the machine, for the next commit to keep."""
+        at = from_ticks(ticks(now))  # as it will be read again
         for event in events:
-            entry = Entry(
-                seq=self.run.seq + 1 if self.run else 1,
-                at=ticks(now),
-                kind=event.kind,
-                data=encode_event(event),
-                digest=b"",
-                key=self.keys.newest,
-            )
-            self.staged.append(self._take(event, entry))
+            seq = self.run.seq + 1 if self.run else 1
+            self.staged.append(self._take(Recorded.trusted(seq=seq, at=at, event=event)))
 
     def report(self, outcome: Event, now: datetime, change: MemoryChange = NOTHING) -> None:
         """Record what happened outside, which must be kept whatever else becomes of the run."""
@@ -100,7 +94,7 @@ class Draft:
             state=run.state,
             seq=run.seq,
             logged=self.logged,
-            checkpoint=encode_checkpoint(run.checkpoint()),
+            checkpoint=encode_checkpoint(run),
             ready_at=None if ready is None else ticks(ready),
             lease=self.lease,
         )
@@ -113,20 +107,19 @@ class Draft:
         self.forgeable |= bool(step.entry.cover) and not step.entry.key
         self._moved(step)
 
-    def _take(self, event: Event, entry: Entry) -> Entry:
-        before = self.run
-        recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
-        run, previous = evolve(before, recorded), self.digest
-        place = Place(run.id, entry.seq, entry.at, entry.kind)
-        self.digest = chain(previous, place, entry.data, self.keys, entry.key)
-        taken = replace(entry, digest=self.digest)
+    def _take(self, recorded: Recorded) -> Entry:
+        before, previous, key = self.run, self.digest, self.keys.newest
+        run, data = evolve(before, recorded), encode_event(recorded.event)
+        place = Place(run.id, recorded.seq, ticks(recorded.at), recorded.event.kind)
+        self.digest = chain(previous, place, data, self.keys, key)
+        taken = Entry(place.seq, place.at, place.kind, data, self.digest, key)
         self._moved(Step(taken, recorded, before, run, previous))
         return taken
 
     def _moved(self, step: Step) -> None:
         run, entry = step.run, step.entry
         self.run, self.key = run, entry.key
-        self.secrecy = self.secrecy.after(step.recorded.event)
+        self.secrecy = self.secrecy.after(step.recorded.event, entry.data)
         source = step.before.state if step.before else None
         told = (run.id, run.workflow, source, run.state, entry)
         self.lines.append(Line(*told, self.secrecy, step.previous))

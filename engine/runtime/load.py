@@ -104,7 +104,7 @@ def _agree(draft: Draft, head: Head) -> None:
             f"run {head.run_id} is damaged: seq {found + 1} of {head.seq} is missing"
         )
     try:
-        whole = agrees(head.checkpoint, run.checkpoint()) and head.state == run.state
+        whole = agrees(head.checkpoint, run) and head.state == run.state
         if is_of_today(head.checkpoint) and _is_kept_asleep(head, ready_at(run)):
             whole = False
     except RunTooNewError as error:

@@ -64,5 +64,5 @@ async def _is_there(store: Store, run_id: str, entries: Sequence[Entry]) -> bool
 def _is_same(there: Entry, copy: Entry) -> bool:
     """Whether the store has what the copy has; of what was masked either may have more."""
     if there.cover or copy.cover:
-        there = replace(there, data=copy.data, cover=copy.cover)
+        there = there._replace(data=copy.data, cover=copy.cover)
     return there == copy

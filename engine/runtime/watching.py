@@ -135,9 +135,9 @@ class Updates(AsyncIterator[Update]):
         if entry.seq != self._seq + 1:
             return  # it was told already
         event = decode_event(entry.kind, entry.data)
-        recorded = Recorded(seq=entry.seq, at=from_ticks(entry.at), event=event)
+        recorded = Recorded.trusted(seq=entry.seq, at=from_ticks(entry.at), event=event)
         self._run = evolve(before, recorded)
-        self._secrecy = self._secrecy.after(event)
+        self._secrecy = self._secrecy.after(event, entry.data)
         update = update_of(before, self._run, recorded)
         if entry.kind not in _BESIDE:
             self._flush(whole=entry.kind in _REPLIES)

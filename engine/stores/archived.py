@@ -73,7 +73,7 @@ def replace_entries(connection: apsw.Connection, addition: Append, sql: Queries)
     """Put the entries in the place of the same ones; see Append."""
     run_id = addition.head.run_id
     for one in addition.replaced:
-        values = {**asdict(one), "cover": one.cover or None, "run_id": run_id}
+        values = {**one._asdict(), "cover": one.cover or None, "run_id": run_id}
         connection.execute(sql["replace_event"], values)
         if not connection.changes():
             raise ConflictError(f"run {run_id} has no such event at seq {one.seq} to replace")

@@ -155,7 +155,7 @@ class MemoryStore(MemoryFacts):
             entries = entries.copy()
         for one in addition.replaced:
             there = entries[one.seq - 1] if 0 < one.seq <= len(entries) else None
-            if there is None or replace(there, data=one.data, cover=one.cover) != one:
+            if there is None or there._replace(data=one.data, cover=one.cover) != one:
                 words = f"has no such event at seq {one.seq} to replace"
                 raise ConflictError(f"run {addition.head.run_id} {words}")
             entries[one.seq - 1] = one

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def lines(events: int) -> Iterator[bytes]:
             one = line.entry
             data = one.data.replace(b'"run_id":"r"', b'"run_id":"%s"' % run_id.encode())
             digest = chain(digest, Place(run_id, one.seq, one.at, one.kind), data)
-            told = replace(line, run_id=run_id, entry=replace(one, data=data, digest=digest))
+            told = line._replace(run_id=run_id, entry=one._replace(data=data, digest=digest))
             yield orjson.dumps({**fields_of(told, PLAIN), "event": "transition"}) + b"\n"
 
 

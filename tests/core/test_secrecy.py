@@ -195,7 +195,10 @@ def test_what_stands_under_a_telling_key_is_masked_in_free_content(key: str) -> 
     assert "hush" not in str(told(secrecy, ev.ToolReturned(call_id="c", content=spaced)))
     escaped = json.dumps(value).replace("e", "\\u0065")
     assert "hush" not in str(told(secrecy, ev.ToolReturned(call_id="c", content=escaped)))
-    later = told(secrecy.after(content), ev.MessageReceived(message="it is hush-hush now"))
+    later = told(
+        secrecy.after(content, encode_event(content)),
+        ev.MessageReceived(message="it is hush-hush now"),
+    )
     assert later == ev.MessageReceived(message="it is *** now")
 
 
@@ -215,10 +218,10 @@ def test_what_stands_under_a_telling_key_is_masked_in_free_content(key: str) -> 
 def test_what_is_nested_under_a_telling_key_is_masked_in_a_piece_of_json(piece: str) -> None:
     said = ev.ModelAnswered(message=Message(role="assistant", content=f"I tried: {{{piece}}}"))
     later = ev.MessageReceived(message="qwertz-1 and qwertz-2, kept, front")
-    secrecy = Secrecy().after(said)
+    secrecy = Secrecy().after(said, encode_event(said))
     assert "qwertz" not in secrecy.told(said).model_dump_json()
     assert ("front" in piece) == ("front" in secrecy.told(said).model_dump_json())
-    assert "kept, front" in str(secrecy.after(later).told(later).message)
+    assert "kept, front" in str(secrecy.after(later, encode_event(later)).told(later).message)
 
 
 def test_a_sticky_rule_s_conditions_are_masked_like_the_arguments() -> None:
@@ -251,7 +254,9 @@ def test_a_form_keeps_its_keys_and_its_answer_is_masked_where_it_says() -> None:
     )
     shown = json.loads(getattr(told(secrecy, answer), "content"))  # noqa: B009 # of one kind
     assert shown == {"password": "***", "user": "ann"}
-    later = told(secrecy.after(answer), ev.MessageReceived(message="opensesame"))
+    later = told(
+        secrecy.after(answer, encode_event(answer)), ev.MessageReceived(message="opensesame")
+    )
     assert later == ev.MessageReceived(message="***")
 
 

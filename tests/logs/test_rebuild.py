@@ -194,7 +194,7 @@ async def test_the_fixture_that_all_tests_share_notices_a_log_that_lacks_somethi
     assert len(ended) == 1
     with monkeypatch.context() as planted:
         planted.setattr(
-            "engine.journal.lines.masked", lambda line, _: replace(line.entry, data=b'{"v":2}')
+            "engine.journal.lines.masked", lambda line, _: line.entry._replace(data=b'{"v":2}')
         )
         with pytest.raises(AssertionError):
             await rebuild_and_compare(store, tmp_path / "other")

@@ -1,7 +1,6 @@
 """A fork shares a past and nothing else: no verdict, no key, and no effect is made twice."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -252,7 +251,7 @@ def test_arguments_that_a_log_masked_are_not_run_by_a_fork_either() -> None:
     data = wants.data.replace(b'{\\"order\\": \\"1\\"}', b'{\\"order\\": \\"***\\"}', 1)
     assert data != wants.data
     place = Place("r1", wants.seq, wants.at, wants.kind)
-    masked = replace(wants, data=data, cover=cover((born.digest, wants.digest), place, data))
+    masked = wants._replace(data=data, cover=cover((born.digest, wants.digest), place, data))
     fork = fork_of(*walk((born, masked), "r1"), at=2)
     assert fork[-1].event == events.ArgumentsLost(calls=("call_1_1",))
     lost, other = run_of(fork).calls

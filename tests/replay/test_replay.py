@@ -4,7 +4,6 @@ import importlib
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -70,10 +69,10 @@ async def test_the_first_that_does_not_hold_is_named_after_those_before_it() -> 
     stored = list(await entries())
     for place, one in enumerate(stored):
         bad = {
-            "data": replace(one, data=one.data.replace(b"{", b'{"v":1,', 1)),
-            "time": replace(one, at=one.at + 1),
-            "kind": replace(one, kind="tools_settled"),
-            "digest": replace(one, digest=bytes(32)),
+            "data": one._replace(data=one.data.replace(b"{", b'{"v":1,', 1)),
+            "time": one._replace(at=one.at + 1),
+            "kind": one._replace(kind="tools_settled"),
+            "digest": one._replace(digest=bytes(32)),
         }
         for what, entry in bad.items():
             if entry == one:
@@ -98,9 +97,9 @@ def test_a_transition_that_the_machine_does_not_have_is_named_though_its_digest_
     draft.record((STARTED,), NOON)
     forged = Draft()
     forged.record((STARTED, asks(("look", "{}"))), NOON)
-    settled = replace(forged.staged[1], kind="tools_settled", data=b"{}")
+    settled = forged.staged[1]._replace(kind="tools_settled", data=b"{}")
     place = Place("r1", 2, settled.at, settled.kind)
-    settled = replace(settled, digest=chain(draft.digest, place, settled.data))
+    settled = settled._replace(digest=chain(draft.digest, place, settled.data))
     with pytest.raises(CorruptRunError, match="damaged at seq 2: .*tools_settled"):
         list(replay([*draft.staged, settled]))
 
@@ -292,7 +291,7 @@ def test_from_the_run_alone_open_calls_are_for_its_workflow_to_judge() -> None:
 def test_what_is_no_journal_is_refused_at_its_first_event() -> None:
     at = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
     bad = Entry(1, at, "tools_settled", b"{}", bytes(32))
-    for entry in (bad, replace(bad, kind="gone"), replace(bad, kind="run_started", data=b"[")):
+    for entry in (bad, bad._replace(kind="gone"), bad._replace(kind="run_started", data=b"[")):
         with pytest.raises(CorruptRunError, match="at seq 1"):
             list(replay([entry]))
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -97,8 +96,9 @@ def again(lines: list[dict[str, Any]]) -> list[Line]:
     secrecy, made = Secrecy(), list[Line]()
     for one in lines:
         line = read_line(orjson.dumps(one))
-        secrecy = secrecy.after(decode_event(line.entry.kind, line.entry.data))
-        made.append(replace(line, secrecy=secrecy))
+        event = decode_event(line.entry.kind, line.entry.data)
+        secrecy = secrecy.after(event, line.entry.data)
+        made.append(line._replace(secrecy=secrecy))
     return made
 
 

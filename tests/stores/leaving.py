@@ -18,7 +18,7 @@ def left(run_id: str, seq: int = 2, place: str = "/a.gz") -> Archived:
 
 def less(addition: Append, seq: int) -> Entry:
     """One of its entries, of which less is left."""
-    return replace(addition.entries[seq - 1], data=b"{}", cover=bytes([seq]) * 32)
+    return addition.entries[seq - 1]._replace(data=b"{}", cover=bytes([seq]) * 32)
 
 
 class LeavingContract:
@@ -99,7 +99,7 @@ class LeavingContract:
     ) -> None:
         first = addition("a", 0, 3)
         await store.append(first)
-        other = replace(less(first, 1), **change)  # type: ignore[arg-type] # fields by name
+        other = less(first, 1)._replace(**change)  # type: ignore[arg-type] # fields by name
         with pytest.raises(ConflictError, match="no such event at seq"):
             await store.append(replace(addition("a", 3), replaced=(less(first, 2), other)))
         assert tuple(await store.entries("a")) == first.entries

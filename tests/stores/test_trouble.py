@@ -179,7 +179,7 @@ async def write_much(store: SqliteStore) -> None:
     """More than the WAL is let grow to before it is moved into the file."""
     for seq in range(0, 1500, 300):
         more = addition("a", seq, 300)
-        entries = tuple(replace(one, data=bytes(4000)) for one in more.entries)
+        entries = tuple(one._replace(data=bytes(4000)) for one in more.entries)
         await store.append(replace(more, entries=entries))
 
 
