@@ -177,7 +177,8 @@ def drive(
     client = choose_model(model)
     view = SilentView.choose(as_json=settings.json, offline=client is None)
     opened = partial(engine_for, client, view)
-    run = driven(opened, view, act, run_id, again=settings.hint("resume", run_id))
+    said = ("--model", model) if model else ()
+    run = driven(opened, view, act, run_id, again=settings.hint("resume", run_id, *said))
     print_run(run, settings)
     if run.state is State.Aborted:
         click.echo(f"waystation: run {run.id} was aborted", err=True)

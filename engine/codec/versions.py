@@ -35,6 +35,7 @@ _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "model_failed": dict.fromkeys(
         ("usage", "model", "cost", "seconds", "window", "overflow", "cut", "found"), 2
     ),
+    "run_aborted": dict.fromkeys(("usage", "model", "cost", "seconds", "window"), 2),
     "tool_started": {"audit": 2},
     "tool_returned": {"shown": 2},
     "approval_requested": {

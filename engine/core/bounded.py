@@ -51,6 +51,18 @@ def failed(run: Run, event: ev.ModelFailed) -> Changes:
     return failed | {"seconds": _worked(run, event)}
 
 
+def aborted(run: Run, event: ev.RunAborted) -> Changes:
+    """The run given up, and what the reply took that it was given up for, if one was."""
+    given_up: Changes = {
+        "reason": event.reason,
+        "limit": event.limit,
+        "found": event.found,
+        "approvals": (),
+        "retry_at": None,
+    }
+    return given_up | (_spent(run, event) if event.usage.total_tokens or event.model else {})
+
+
 def compacted(run: Run, event: ev.ContextCompacted, seq: int) -> Changes:
     """The run of whose transcript the model is sent less."""
     had = run.compacted.summary_at if run.compacted else None

@@ -252,10 +252,11 @@ class ApprovalsSettled(Shape):
     kind: Literal["approvals_settled"] = "approvals_settled"
 
 
-class RunAborted(Shape):
+class RunAborted(Spent):
     """The run was given up: by a person (`by`), at a limit (`limit`), or for a dead end.
 
-    `found` is what the run had come to until then.
+    `found` is what the run had come to until then. Where a reply brought it about, it says what
+    that took.
     """
 
     kind: Literal["run_aborted"] = "run_aborted"

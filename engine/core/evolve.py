@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.core import events as ev
 from engine.core.asking import of_an_approval
-from engine.core.bounded import at_a_limit, compacted, failed, recapped
+from engine.core.bounded import aborted, at_a_limit, compacted, failed, recapped
 from engine.core.elsewhere import of_the_journal
 from engine.core.machine import next_state
 from engine.core.messages import Message
@@ -95,7 +95,7 @@ def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911
         case ev.ApprovalsSettled():
             return {}
         case ev.RunAborted() as event:
-            return _aborted(event)
+            return aborted(run, event)
         case event if isinstance(event, ev.ApprovalEvent):
             return of_an_approval(run, event, recorded.at)
         case event if isinstance(event, ev.LimitEvent):
@@ -150,16 +150,6 @@ def _started(run: Run, event: ev.ToolStarted, at: datetime) -> Changes:
         reconciled=False,
         lost=False,
     )
-
-
-def _aborted(event: ev.RunAborted) -> Changes:
-    return {
-        "reason": event.reason,
-        "limit": event.limit,
-        "found": event.found,
-        "approvals": (),
-        "retry_at": None,
-    }
 
 
 def _ruled(run: Run, event: ev.StickyRuleAdded | ev.StickyRuleRevoked, at: datetime) -> Changes:

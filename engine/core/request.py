@@ -16,7 +16,7 @@ def request_of(run: Run, workflow: Workflow) -> ModelRequest:
     """The request that goes to the model next; without tools where only its last words are due."""
     tools = () if run.last_words else workflow.tools
     how = run.compacted
-    variant = f"{how.start}.{how.noted}" if how else ""
+    variant = f"{len(run.messages)}.{how.start}.{how.noted}" if how else f"{len(run.messages)}"
     turn, attempt = run.turns + 1, run.failures + 1
     return ModelRequest(run.id, turn, attempt, context_of(run), tools, variant=variant)
 

@@ -15,15 +15,15 @@ class Shape(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same with those fields, which are not validated.
 
-        As pydantic's own, in a sixth of its time: a shape has no private or extra fields.
+        As pydantic's own, in a sixth of its time, where there are no extra fields to copy.
         """
-        if deep:
-            return super().model_copy(update=update, deep=True)
+        if deep or self.__pydantic_extra__:
+            return super().model_copy(update=update, deep=deep)
         changes = update or {}
         given = self.__pydantic_fields_set__
         if not changes.keys() <= given:
             given = given | changes.keys()
-        return self._of({**self.__dict__, **changes}, given)
+        return self._of({**self.__dict__, **changes}, given, self.__pydantic_extra__)
 
     @classmethod
     def trusted(cls, **fields: Any) -> Self:  # noqa: ANN401 # whatever the fields are
@@ -31,11 +31,13 @@ class Shape(BaseModel):
         return cls._of(fields, set(fields))
 
     @classmethod
-    def _of(cls, fields: dict[str, Any], given: set[str]) -> Self:
+    def _of(
+        cls, fields: dict[str, Any], given: set[str], extra: dict[str, Any] | None = None
+    ) -> Self:
         made = cls.__new__(cls)
         _set(made, "__dict__", fields)
         _set(made, "__pydantic_fields_set__", given)
-        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_extra__", extra)
         _set(made, "__pydantic_private__", None)
         return made
 

@@ -34,7 +34,7 @@ class Models:
                 return
             case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded():
                 self._reply(event)
-            case ev.RunSummarised():
+            case ev.RunSummarised() | ev.RunAborted():
                 if event.model or event.usage.total_tokens:
                     self._reply(event, replies=0)
                 return

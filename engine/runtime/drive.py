@@ -84,9 +84,7 @@ class Driver:
         """Until when it has to wait, though nothing more is known of the run; else None."""
         match effect:
             case Record(events):
-                draft.record(events, self.clock.now())
-                for event in events:
-                    draft.remember(await self._kept(draft, event))
+                await self._record(draft, events)
             case CallModel() | SumUp() | Recap():
                 return await self._call_model(draft, effect)
             case CallTools(intents):
@@ -104,6 +102,19 @@ class Driver:
             case other:
                 assert_never(other)
         return None
+
+    async def _record(self, draft: Draft, events: tuple[ev.Event, ...]) -> None:
+        if self._embeds(events) and not await self._still_ours(draft):
+            return
+        draft.record(events, self.clock.now())
+        for event in events:
+            draft.remember(await self._kept(draft, event))
+
+    def _embeds(self, events: tuple[ev.Event, ...]) -> bool:
+        """Whether somebody outside is asked about them: all that is known is kept before that."""
+        memory = self.workflow.memory
+        asked = any(isinstance(one, ev.RunSummarised) for one in events)
+        return asked and memory is not None and memory.embedder is not None
 
     async def _notify(self, draft: Draft, untold: tuple[tuple[str, str], ...]) -> None:
         for event in await tell(draft.live, self.workflow, untold, self.clock.now):

@@ -201,9 +201,9 @@ def _read(
     """The event that a whole reply is. A filtered one is never acted on."""
     if reply.finish_reason == "content_filter":
         reason = "the model's reply was cut off by a content filter"
-        return ev.RunAborted(
-            reason=reason, limit=reply.finish_reason, found=message.content or found_so_far(run)
-        )
+        found = message.content or found_so_far(run)
+        ends = {"reason": reason, "limit": reply.finish_reason, "found": found}
+        return ev.RunAborted.model_validate({**ends, **took})
     said = {**took, "request_id": clean_value(reply.request_id)}
     if message.tool_calls:
         ids = tuple(f"call_{turn}_{place}" for place, _ in enumerate(message.tool_calls, 1))

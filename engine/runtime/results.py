@@ -1,6 +1,7 @@
 """What a tool's value is to the model that reads it: bounded, and of text alone."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 import orjson
 from pydantic import TypeAdapter
@@ -65,6 +66,8 @@ def _require_text(value: object) -> None:
                 _require_text(one)
         case bytes() | bytearray() | memoryview():
             raise TypeError(_why_not(value))
+        case float() if not isfinite(value):
+            raise TypeError(f"a tool returns text or JSON values, and {value} is none")
         case Iterator():
             raise TypeError("a tool returns text or JSON values, not an iterator; a list will do")
 

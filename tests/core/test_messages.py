@@ -1,6 +1,7 @@
 """What the customer writes while a run is under way, and where it stands in the transcript."""
 
 import pytest
+from pydantic import BaseModel
 
 from engine.core import events as ev
 from engine.core.commands import Abort, Answer, Approve, Deny, Send
@@ -178,3 +179,14 @@ def test_the_check_of_a_transcript_sees_what_is_wrong() -> None:
     for wrong in ((asked, words, result), (result, asked), (asked,), (asked, result, result)):
         assert not valid_for_chat(run.model_copy(update={"messages": wrong}))
     assert valid_for_chat(run.model_copy(update={"messages": (words, asked, result, words)}))
+
+
+@pytest.mark.parametrize("more", [{}, {"reasoning_content": "kept"}])
+def test_a_copy_of_a_message_is_as_pydantic_s_own(more: dict[str, str]) -> None:
+    message = Message.model_validate({"role": "assistant", "content": "Hi", **more})
+    copied = message.model_copy(update={"content": "Ho"})
+    expected = BaseModel.model_copy(message, update={"content": "Ho"})
+    assert copied == expected
+    assert copied.model_dump(exclude_unset=True) == expected.model_dump(exclude_unset=True)
+    assert message.content == "Hi"
+    assert message.model_copy() == message.model_copy(deep=True) == message

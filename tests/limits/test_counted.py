@@ -5,9 +5,21 @@ from typing import Any
 
 import pytest
 
-from engine import Engine, Limits, OpenAIModel, Price, Run, State, Workflow, events, rerun, tool
+from engine import (
+    Engine,
+    Limits,
+    OpenAIModel,
+    Price,
+    Run,
+    State,
+    Workflow,
+    events,
+    rerun,
+    tool,
+)
 from engine.core.evolve import fold
 from engine.errors import TransientModelError
+from engine.replaying.summary import summarise
 from tests.clock import Jumping
 from tests.models.server import Reply, completion, serving
 
@@ -51,6 +63,13 @@ async def test_a_reply_that_says_nothing_is_paid_for() -> None:
     assert (run.cost, run.usage.total_tokens) == (Decimal(3), 300)
     failed = [one.event for one in journal if isinstance(one.event, events.ModelFailed)]
     assert [one.error for one in failed] == ["the model's reply was empty"] * 3
+
+
+async def test_a_filtered_reply_is_paid_for() -> None:
+    run, asked, journal = await driven(completion({"content": ""}, "content_filter", usage=USAGE))
+    assert (run.state, run.limit, asked) == (State.Aborted, "content_filter", 1)
+    assert (run.cost, run.usage.total_tokens) == (Decimal(1), 100)
+    assert (summarise(journal).cost, summarise(journal).turns) == (Decimal(1), 0)
 
 
 async def test_an_endpoint_that_counts_below_nothing_gives_no_tokens_back() -> None:

@@ -224,7 +224,8 @@ def test_what_strict_mode_cannot_say_is_sent_as_it_is(schema: dict[str, object])
 async def test_each_try_carries_a_key_of_its_own_that_any_process_would_send() -> None:
     with serving(failure(503), completion({"content": "Hi"})) as server:
         run, _ = await drive(server)
-        again = [ModelRequest(run.id, 1, attempt, (), ()).idempotency_key for attempt in (1, 2)]
+        tries = [ModelRequest(run.id, 1, attempt, (), (), variant="2") for attempt in (1, 2)]
+        again = [one.idempotency_key for one in tries]
         keys = [headers["idempotency-key"] for headers in server.headers]
     assert keys == again
     assert len(set(keys)) == 2

@@ -157,6 +157,28 @@ async def test_a_message_in_the_midst_of_a_call_loses_no_fact() -> None:
     assert isinstance(journal[fact.seq - 1].event, events.ToolReturned)
 
 
+async def test_an_answer_is_kept_before_an_embedder_is_asked_about_its_summary() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        name = "slow"
+
+        async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            begun.set()
+            await go_on.wait()
+            return [[1.0] for _ in texts]
+
+    async with engine(OK, memory=Memory(known=0, embedder=Slow())) as waystation:
+        running = asyncio.create_task(waystation.start("desk", "Hi", "r1", customer="chloe"))
+        await begun.wait()
+        meanwhile = await waystation.run("r1")
+        go_on.set()
+        run = await running
+        (summary,) = await waystation.memory()
+    assert (meanwhile.state, meanwhile.answer, meanwhile.sums_up) == (State.Done, run.answer, True)
+    assert (run.sums_up, summary.kind) == (False, "summary")
+
+
 async def test_secrets_are_masked_before_they_are_kept(place: Any) -> None:
     @tool(approval="never")
     def unlock(code: SecretStr) -> str:
