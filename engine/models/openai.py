@@ -103,14 +103,16 @@ class OpenAIModel:
         return self._client
 
     def _body(self, request: ModelRequest) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.name,
-            "messages": [_wire(message) for message in request.messages],
-            "extra_headers": {"Idempotency-Key": request.idempotency_key},
-        }
+        """What the SDK is given. It takes what is extra as it is.
+
+        All that stands in `messages` or `tools` it walks at every call, which for 200 turns
+        takes ten times as long as all the rest; over the wire both are the same.
+        """
+        whole: dict[str, Any] = {"messages": [_wire(message) for message in request.messages]}
+        body: dict[str, Any] = {"model": self.name, "messages": [], "extra_body": whole}
         if request.tools:
-            body["tools"] = [_declare(tool) for tool in request.tools]
-        return body
+            body["tools"], whole["tools"] = [], [_declare(tool) for tool in request.tools]
+        return {**body, "extra_headers": {"Idempotency-Key": request.idempotency_key}}
 
 
 @contextmanager

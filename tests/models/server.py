@@ -62,7 +62,7 @@ class ProtocolServer(ThreadingHTTPServer):
     def __init__(self, replies: list[Reply]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies, self.requests = list(replies), list[dict[str, Any]]()
-        self.headers = list[dict[str, str]]()
+        self.headers, self.bodies = list[dict[str, str]](), list[bytes]()
         self.held = threading.Event()  # a reply is held back
         self.streams: Callable[[Reply], Reply] | None = None
 
@@ -87,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.bodies.append(body)
         self.server.headers.append({k.lower(): v for k, v in self.headers.items()})
         reply = self.server.answer(json.loads(body))
         if self.path != "/v1/chat/completions":

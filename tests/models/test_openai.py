@@ -1,10 +1,12 @@
 """The real SDK over a real socket, against the protocol server."""
 
 import json
+from typing import Any
 
+import openai
 import pytest
 
-from engine import Engine, ModelRequest, OpenAIModel, Run, State, Workflow, events
+from engine import Engine, Message, ModelRequest, OpenAIModel, Run, State, Workflow, events
 from engine.core.strict import strict_schema
 from tests.clock import Jumping
 from tests.models.server import ProtocolServer, Reply, completion, failure, serving
@@ -62,6 +64,30 @@ async def test_a_turn_with_parallel_calls_goes_over_the_wire_and_back() -> None:
         ("call_1_1", "order 1"),
         ("call_1_2", "order 2"),
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_bytes_on_the_wire_are_those_of_the_sdk_s_own_arguments(
+    stream: bool,
+) -> None:  # a case
+    with serving(CALLS, ANSWER, ANSWER) as server:
+        await drive(server)
+        sent = json.loads(server.bodies[1])
+        whole = {name: sent[name] for name in ("messages", "model", "tools")}
+        model = OpenAIModel("test-model", api_key="sk-test", base_url=server.url)
+        messages = tuple(Message.model_validate(one) for one in sent["messages"])
+        request = ModelRequest("r", 2, 1, messages, WORKFLOW.tools)
+        asked = model.stream(request, lambda _: None) if stream else model.complete(request)
+        await asked
+        await model.aclose()
+        more: dict[str, Any] = (
+            {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+        )
+        async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url) as client:
+            create: Any = client.chat.completions.with_raw_response.create
+            await create(**whole, **more)
+    assert server.bodies[-2] == server.bodies[-1]
+    assert len(server.requests[-1]["messages"]) == 5
 
 
 async def test_a_resumed_run_sends_exactly_what_a_live_one_does() -> None:
