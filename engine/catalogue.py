@@ -78,12 +78,24 @@ async def heads(
     `after` is the last run of the page before. Raises BadInputError for an
     unknown state or run, or a limit below 1.
     """
+    _require_page(workflow, limit, after)
+    return await store.heads(state=_state(state), workflow=workflow, limit=limit, after=after)
+
+
+async def waiting(
+    store: Store, *, workflow: str | None = None, limit: int = 100, after: str | None = None
+) -> Sequence[Head]:
+    """At most `limit` rows of runs in AwaitingApproval, the oldest run first; raises as `heads`."""
+    _require_page(workflow, limit, after)
+    return await store.waiting(workflow=workflow, limit=limit, after=after)
+
+
+def _require_page(workflow: str | None, limit: int, after: str | None) -> None:
     if not 1 <= limit <= _MOST:
         raise BadInputError(f"limit must be at least 1 and at most {_MOST}, not {limit}")
     for name, value in (("workflow", workflow), ("after", after)):
         if value is not None and clean_text(value) != value:
             raise BadInputError(f"{name} holds bytes that are no text")
-    return await store.heads(state=_state(state), workflow=workflow, limit=limit, after=after)
 
 
 def _state(state: State | str | None) -> State | None:

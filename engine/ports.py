@@ -150,6 +150,15 @@ class Store(Protocol):
         """At most `limit` rows, the newest run first, of those begun before the run `after`."""
         ...
 
+    async def waiting(
+        self, *, workflow: str | None = None, limit: int, after: str | None = None
+    ) -> Sequence[Head]:
+        """At most `limit` rows in AwaitingApproval, the oldest run first.
+
+        Of one workflow, and of those begun after the run `after`, where they are given.
+        """
+        ...
+
     async def ready(
         self, *, now: int, workflows: Sequence[str], tries: int, limit: int
     ) -> Sequence[Head]:

@@ -210,22 +210,26 @@ class Engine(Deciding, Auditing, Forking, Reckoning, Telling, Watching, Keeping,
         )
         return page
 
-    async def pending(
+    async def pending(  # noqa: PLR0913 # what there is to say about a page
         self,
         *,
         workflow: str | None = None,
         tool: str | None = None,
         role: str | None = None,
         older_than: float | None = None,
+        limit: int = 100,
+        after: str | None = None,
     ) -> list[PendingApproval]:
-        """Every open approval with its run, the oldest first; see `runs` for damaged ones.
+        """About `limit` open approvals, each with its run; the oldest run first.
 
-        Only those of a workflow, of a tool, that a person of that role may decide, or that
-        have been waiting for more than so many seconds. They have the secrets that they are
-        about; who is shown them is given those of `masked`.
+        Those of one run stand together. `after` is the run of the last one of the page before.
+        See `runs` for damaged ones. Only those of a workflow, of a tool, that a person of that
+        role may decide, or that have been waiting for more than so many seconds. They have the
+        secrets that they are about; who is shown them is given those of `masked`.
         """
         wanted = Wanted(workflow, tool, role, older_than)
-        return await pending_in(self._host.store, wanted, self._clock.now())
+        now = self._clock.now()
+        return await pending_in(self._host.store, wanted, now, limit=limit, after=after)
 
     def _start(
         self,

@@ -1,11 +1,11 @@
 """What a store holds, for people to look at; a damaged run hides no other one."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.catalogue import heads
+from engine.catalogue import heads, waiting
 from engine.codec.chain import AuditKeys
 from engine.codec.checkpoints import decode_checkpoint
 from engine.core.events import Recorded
@@ -31,13 +31,16 @@ async def page_of(
 ) -> tuple[list[Checkpoint], str | None]:
     """The readable checkpoints of a page, and the run to go on after, if any is left."""
     rows = await heads(store, state=state, workflow=workflow, limit=limit, after=after)
-    page: list[Checkpoint] = []
+    return list(readable(rows)), end_of(rows, limit)
+
+
+def readable(rows: Sequence[Head]) -> Iterator[Checkpoint]:
+    """The checkpoints of these rows; those that cannot be read are told and left out."""
     for row in rows:
         try:
-            page.append(decode_checkpoint(row.checkpoint))
+            yield decode_checkpoint(row.checkpoint)
         except UnreadableRunError as error:
             _LOG.warning("run %s is left out: %s", row.run_id, error)
-    return page, end_of(rows, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +62,21 @@ class Wanted:
         )
 
 
-async def pending_in(store: Store, wanted: Wanted, now: datetime) -> list[PendingApproval]:
-    """Every open approval that is wanted, with its run, the oldest first."""
+async def pending_in(
+    store: Store, wanted: Wanted, now: datetime, *, limit: int, after: str | None
+) -> list[PendingApproval]:
+    """A page of the open approvals that are wanted, each with its run; see Engine.pending."""
     found: list[PendingApproval] = []
-    after: str | None = None
     while True:
-        page, after = await page_of(
-            store,
-            state=State.AwaitingApproval,
-            workflow=wanted.workflow,
-            limit=_PAGE,
-            after=after,
-        )
-        asked = (pending_of(run, approval) for run in page for approval in run.approvals)
-        found += [one for one in asked if wanted.takes(one, now)]
-        if after is None:
-            return sorted(found, key=lambda approval: approval.requested_at)
+        rows = await waiting(store, workflow=wanted.workflow, limit=limit, after=after)
+        for run in readable(rows):
+            asked = (pending_of(run, approval) for approval in run.approvals)
+            found += [one for one in asked if wanted.takes(one, now)]
+            if len(found) >= limit:
+                return found
+        if len(rows) < limit:
+            return found
+        after = rows[-1].run_id
 
 
 async def journals_in(

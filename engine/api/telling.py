@@ -67,17 +67,19 @@ class Masked:
         page, _ = await page_of(store, state=state, workflow=workflow, limit=limit, after=after)
         return [(await self._secrecy(run.id, run)).told(run) for run in page]
 
-    async def pending(
+    async def pending(  # noqa: PLR0913 # as Engine has it
         self,
         *,
         workflow: str | None = None,
         tool: str | None = None,
         role: str | None = None,
         older_than: float | None = None,
+        limit: int = 100,
+        after: str | None = None,
     ) -> list[PendingApproval]:
         """See Engine."""
-        wanted = Wanted(workflow, tool, role, older_than)
-        found = await pending_in(self._host.store, wanted, self._host.clock.now())
+        wanted, now = Wanted(workflow, tool, role, older_than), self._host.clock.now()
+        found = await pending_in(self._host.store, wanted, now, limit=limit, after=after)
         known: dict[str, Secrecy] = {}
         for asked in found:
             if asked.run_id not in known:

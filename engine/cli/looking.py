@@ -90,8 +90,10 @@ def _show(settings: Settings, run_id: str) -> None:
 
 @command("approvals")
 @filters
+@click.option("--limit", type=int, default=100, show_default=True, help="About so many.")
+@click.option("--after", metavar="RUN", help="Go on after this run.")
 def approvals(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as Engine.pending has them
-    """List what waits for a person, the oldest first."""
+    """List what waits for a person, the oldest run first."""
     from engine.cli.asks import print_pending
 
     settings.note_missing()

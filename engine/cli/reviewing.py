@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ from engine.core.tokens import MASK
 from engine.errors import BadInputError, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from engine.api import Engine
     from engine.core.messages import Arguments
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Act = Callable[[Engine], Awaitable[Run]]
     Go = Callable[[Act, str], None]
 
+_PAGE = 100
 _KEYS = {
     "tool_call": "[a]pprove  [e]dit  [d]eny  [w]rite the result  [s]kip  [q]uit",
     "question": "[w]rite the answer  [d]eny  [s]kip  [q]uit",
@@ -41,18 +43,14 @@ _KEYS = {
 @by_option
 @model_option
 def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int:  # noqa: ANN401 # as Engine.pending has them
-    """Walk through what waits for a person, the oldest first, a key each."""
+    """Walk through what waits for a person, the oldest run first, a key each."""
     settings.note_missing()
-    waiting = ask(settings, lambda engine: engine.masked.pending(**wanted))
-    if not waiting:
-        click.echo("Nothing waits for approval.")
     failed = False
 
     def go(act: "Act", run_id: str) -> None:
         drive(settings, settings.changing, model, act, run_id)
 
-    for place, asked in enumerate(waiting, 1):
-        click.echo(f"\n{place} of {len(waiting)}")
+    for asked in _waiting(settings, wanted):
         for line in described(asked):
             click.echo(line)
         try:
@@ -62,6 +60,28 @@ def review(settings: Settings, by: str, model: str | None, **wanted: Any) -> int
             failed = True
             click.echo(f"waystation: {visible(str(error))}", err=True)
     return int(failed)
+
+
+def _waiting(settings: Settings, wanted: dict[str, Any]) -> "Iterator[PendingApproval]":
+    """What waits, a page at a time, each announced with its place."""
+    after: str | None = None
+    while True:
+        page = ask(settings, partial(_page, wanted, after))
+        if not page and after is None:
+            click.echo("Nothing waits for approval.")
+        more = " and more" if len(page) >= _PAGE else ""
+        for place, asked in enumerate(page, 1):
+            click.echo(f"\n{place} of {len(page)}{more}")
+            yield asked
+        if not more:
+            return
+        after = page[-1].run_id
+
+
+async def _page(
+    wanted: dict[str, Any], after: str | None, engine: "Engine"
+) -> "list[PendingApproval]":
+    return await engine.masked.pending(**wanted, limit=_PAGE, after=after)
 
 
 def decided(settings: Settings, asked: "PendingApproval", by: str, go: "Go") -> bool:

@@ -56,13 +56,24 @@ class MemoryStore(MemoryFacts):
     ) -> Sequence[Head]:
         """See Store."""
         begun = list(self._heads)
-        if after is not None and after not in self._heads:
-            raise BadInputError(f"there is no run {after!r} to go on after")
-        older = begun[: begun.index(after)] if after is not None else begun
+        older = begun[: self._place(begun, after)] if after is not None else begun
         found = (
             head
             for head in (self._heads[run_id] for run_id in reversed(older))
             if state in (None, head.state) and workflow in (None, head.workflow)
+        )
+        return tuple(islice(found, limit))
+
+    async def waiting(
+        self, *, workflow: str | None = None, limit: int, after: str | None = None
+    ) -> Sequence[Head]:
+        """See Store."""
+        begun = list(self._heads)
+        younger = begun[self._place(begun, after) + 1 :] if after is not None else begun
+        found = (
+            head
+            for head in map(self._heads.__getitem__, younger)
+            if head.state == State.AwaitingApproval and workflow in (None, head.workflow)
         )
         return tuple(islice(found, limit))
 
@@ -147,6 +158,12 @@ class MemoryStore(MemoryFacts):
 
     async def close(self) -> None:
         """See Store."""
+
+    def _place(self, begun: list[str], after: str) -> int:
+        """Where a run stands in the order of beginning."""
+        if after not in self._heads:
+            raise BadInputError(f"there is no run {after!r} to go on after")
+        return begun.index(after)
 
     def _replaced(self, addition: Append) -> list[Entry]:
         """The run's entries; where some replace others of the same digest, a list of its own."""

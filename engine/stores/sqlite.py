@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SQL = load_queries("sqlite.sql")
 MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"], _SQL["schema_4"])
-_NEWEST_FIRST = math.inf  # no id is too high to be listed
+_NEWEST, _OLDEST = math.inf, -math.inf  # places beyond those of all runs
 
 
 class SqliteStore(SqliteFacts):
@@ -86,7 +86,18 @@ class SqliteStore(SqliteFacts):
         wanted = {"state": state and str(state), "workflow": workflow, "limit": limit}
         return await self._writer.ask(
             lambda connection: _heads(
-                connection, query, {**wanted, "before": _place(connection, after)}
+                connection, query, {**wanted, "before": _place(connection, after, _NEWEST)}
+            )
+        )
+
+    async def waiting(
+        self, *, workflow: str | None = None, limit: int, after: str | None = None
+    ) -> Sequence[Head]:
+        """See Store."""
+        wanted = {"workflow": workflow, "limit": limit}
+        return await self._writer.ask(
+            lambda connection: _heads(
+                connection, "waiting", {**wanted, "after": _place(connection, after, _OLDEST)}
             )
         )
 
@@ -235,10 +246,10 @@ def _faults(connection: apsw.Connection) -> list[str]:
     return [fault for fault in found if fault != "ok"] + (lost if orphans else [])
 
 
-def _place(connection: apsw.Connection, after: str | None) -> float:
-    """Before which place in the order of beginning a page goes on."""
+def _place(connection: apsw.Connection, after: str | None, begin: float) -> float:
+    """At which place in the order of beginning a page goes on; at `begin` the first one."""
     if after is None:
-        return _NEWEST_FIRST
+        return begin
     place = connection.execute(_SQL["place"], (after,)).get
     if place is None:
         raise BadInputError(f"there is no run {after!r} to go on after")

@@ -130,6 +130,13 @@ FROM heads
 WHERE state = :state AND +workflow = :workflow AND id < :before
 ORDER BY id DESC LIMIT :limit;
 
+-- name: waiting
+-- Runs in AwaitingApproval begun after a place, the oldest first.
+SELECT name, flow, place, seq_, logged_, checkpoint_, ready_, owner_, epoch_, expires_, tries_
+FROM heads
+WHERE state = 'AwaitingApproval' AND id > :after AND (:workflow IS NULL OR +workflow = :workflow)
+ORDER BY id LIMIT :limit;
+
 -- name: mark_logged
 -- Up to which seq a run's lines are in the log.
 UPDATE runs SET logged = max(logged, :seq) WHERE run_id = :run_id;

@@ -1,13 +1,13 @@
 """The one thread that owns a connection, and takes what is queued into one transaction."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import apsw
 
@@ -16,8 +16,41 @@ from engine.stores.trouble import rolled_back, sync_failed, trouble
 
 _T = TypeVar("_T")
 _Work = Callable[[apsw.Connection], None]
-_Write = tuple[_Work, "Future[None]"]
-_Job = Callable[[], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Asked(Generic[_T]):
+    """What somebody waits for. Answers are told to their loop, several at once."""
+
+    act: Callable[[apsw.Connection], _T]
+    loop: asyncio.AbstractEventLoop
+    told: "asyncio.Future[_T]"
+    is_write: bool
+    answer: _T | None = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        if self.told.done():  # whoever waited was cancelled
+            return
+        if self.error is not None:
+            self.told.set_exception(self.error)
+        else:
+            self.told.set_result(cast(_T, self.answer))
+
+
+def _tell(answered: "Iterable[_Asked[Any]]") -> None:
+    """Nothing; wakes each loop once, however many of its answers there are."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Asked[Any]]] = {}
+    for one in answered:
+        by_loop.setdefault(one.loop, []).append(one)
+    for loop, ours in by_loop.items():
+        with suppress(RuntimeError):  # it is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell_all, ours)
+
+
+def _tell_all(answered: "list[_Asked[Any]]") -> None:
+    for one in answered:
+        one.tell()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -38,7 +71,7 @@ class Writer:
         self._place = path.absolute()
         self._broken: StoreError | None = None
         self._file = _identity(self._place)
-        self._queue: SimpleQueue[_Write | _Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Asked[Any] | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name=f"store {path}", daemon=True)
         self._thread.start()
 
@@ -48,9 +81,7 @@ class Writer:
         What `work` raises is raised here, and then nothing of it was written. Raises
         StoreError where the store fails.
         """
-        done: Future[None] = Future()
-        self._queue.put((work, done))
-        await asyncio.wrap_future(done)
+        await self._asked(work, is_write=True)
 
     async def note(self, work: Callable[[apsw.Connection], _T]) -> _T:
         """What `work` gives, in a transaction of its own that need not outlive a power cut."""
@@ -70,31 +101,26 @@ class Writer:
 
     async def ask(self, question: Callable[[apsw.Connection], _T]) -> _T:
         """The answer to a question that the connection's thread is asked."""
-        done: Future[_T] = Future()
-
-        def job() -> None:
-            if not done.set_running_or_notify_cancel():
-                return
-            try:
-                answer = question(self._whole())
-            except Exception as error:  # noqa: BLE001 # it belongs to who asked
-                done.set_exception(self._explained(error))
-            else:
-                done.set_result(answer)
-
-        self._queue.put(job)
-        return await asyncio.wrap_future(done)
+        return await self._asked(question, is_write=False)
 
     async def close(self) -> None:
         """Nothing, once what was queued is done and the connection is closed."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    async def _asked(self, act: Callable[[apsw.Connection], _T], *, is_write: bool) -> _T:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[_T] = loop.create_future()
+        self._queue.put(_Asked(act, loop, told, is_write))
+        return await told
+
     def _serve(self) -> None:
         while True:
-            writes: list[_Write] = []
+            writes: list[_Asked[None]] = []
             for one in (self._queue.get(), *self._waiting()):
-                if isinstance(one, tuple):
+                if one is not None and one.told.cancelled():
+                    continue
+                if one is not None and one.is_write:
                     writes.append(one)
                     continue
                 self._commit(writes)
@@ -102,39 +128,41 @@ class Writer:
                 if one is None:
                     self._connection.close()
                     return
-                one()
+                self._answer(one)
             self._commit(writes)
 
-    def _waiting(self) -> list[_Write | _Job | None]:
-        waiting: list[_Write | _Job | None] = []
+    def _waiting(self) -> "list[_Asked[Any] | None]":
+        waiting: list[_Asked[Any] | None] = []
         while True:
             try:
                 waiting.append(self._queue.get_nowait())
             except Empty:
                 return waiting
 
-    def _commit(self, writes: list[_Write]) -> None:
+    def _answer(self, one: _Asked[Any]) -> None:
+        try:
+            one.answer = one.act(self._whole())
+        except Exception as error:  # noqa: BLE001 # it belongs to who asked
+            one.error = self._explained(error)
+        _tell((one,))
+
+    def _commit(self, writes: list[_Asked[None]]) -> None:
         """Make the writes durable in one transaction, and tell each how it went."""
-        writes = [one for one in writes if one[1].set_running_or_notify_cancel()]
         if not writes:
             return
         committing = False
         try:
             self._whole().execute("BEGIN IMMEDIATE")
-            refused = [self._refusal(work) for work, _ in writes]
+            for one in writes:
+                one.error = self._refusal(one.act)
             committing = True
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 # whatever it is, those who wait must hear it
             unknown = committing and not rolled_back(error, self._connection)
             self._roll_back()
-            for _, done in writes:
-                done.set_exception(self._explained(error, unknown=unknown))
-            return
-        for (_, done), refusal in zip(writes, refused, strict=True):
-            if refusal is None:
-                done.set_result(None)
-            else:
-                done.set_exception(refusal)
+            for one in writes:
+                one.error = self._explained(error, unknown=unknown)
+        _tell(writes)
 
     def _refusal(self, work: _Work) -> Exception | None:
         """Why this one of several writes is not in the transaction; None where it is."""

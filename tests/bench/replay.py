@@ -1,16 +1,13 @@
 """How fast a log is replayed and verified, and a store rebuilt from it; in how much memory.
 
-`python -m tests.bench.replay [EVENTS]` prints one line of JSON. The floor, measured in the
-same run, is reading each line as JSON and digesting its data once.
+`python -m tests.bench.replay [EVENTS]`. The floor, measured in the same run, is reading each
+line as JSON and digesting its data once.
 """
 
 import asyncio
 import hashlib
-import json
-import platform
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,6 +24,7 @@ from engine.logs.reading import Tally
 from engine.logs.runs import logged_runs
 from engine.runtime.draft import Draft
 from engine.stores.sqlite import SqliteStore
+from tests.bench.measure import Outcome, Ratio, folder, show
 
 TURNS = 25  # of four events each, and the start
 
@@ -101,27 +99,25 @@ async def rebuilt(log: Path, folder: Path) -> float:
     return seconds
 
 
-def measure(events: int) -> dict[str, object]:
-    """The rates in events per second, and the peak of memory in MiB."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        log = folder / "runs.jsonl"
+def measure(events: int = 50_000) -> Outcome:
+    """Events a second, and the peak of memory while replaying, in MiB."""
+    with folder() as where:
+        log = where / "runs.jsonl"
         write(log, events)
         at_least = floor(log)
         count, seconds = replay(log)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        back = asyncio.run(rebuilt(log, folder))
-    return {
-        "events": count,
-        "replay_per_second": round(count / seconds),
-        "rebuild_per_second": round(count / back),
-        "floor_per_second": round(count / at_least),
-        "replay_over_floor": round(seconds / at_least, 1),
-        "peak_mib_of_replay": round(peak),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        back = asyncio.run(rebuilt(log, where))
+    rates = {"replay": count / seconds, "rebuild": count / back, "floor": count / at_least}
+    return Outcome(
+        f"Events a second, of {count:,} (peak of memory: {peak} MiB)",
+        [{"what": name, "events /s": round(rate)} for name, rate in rates.items()],
+        (
+            Ratio("50,000 events a second over replay", 50_000 / rates["replay"], 1),
+            Ratio("20,000 events a second over rebuild", 20_000 / rates["rebuild"], 1),
+        ),
+    )
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)))  # noqa: T201 # its output
+    show(measure(*map(int, sys.argv[1:])))

@@ -103,9 +103,24 @@ class StoreContract:
         assert tuple(await store.heads(workflow="' OR 1=1 --", limit=9)) == ()
         assert len(await store.heads(limit=9)) == 1
 
+    async def test_who_waits_for_people_comes_oldest_first_in_pages(self, store: Store) -> None:
+        for n in range(4):
+            await store.append(addition(f"r{n}", 0, state=State.AwaitingApproval))
+            await store.append(addition(f"d{n}", 0, state=State.Done))
+        await store.append(addition("other", 0, state=State.AwaitingApproval, workflow="x"))
+        first = await store.waiting(limit=3)
+        assert [head.run_id for head in first] == ["r0", "r1", "r2"]
+        rest = await store.waiting(limit=3, after="r2")
+        assert [head.run_id for head in rest] == ["r3", "other"]
+        assert [head.run_id for head in await store.waiting(workflow="x", limit=3)] == ["other"]
+        after_ended = await store.waiting(limit=1, after="d1")
+        assert [head.run_id for head in after_ended] == ["r2"], "the run of a page's end may end"
+
     async def test_a_page_after_an_unknown_run_is_refused(self, store: Store) -> None:
         with pytest.raises(BadInputError, match="no run 'a'"):
             await store.heads(limit=1, after="a")
+        with pytest.raises(BadInputError, match="no run 'a'"):
+            await store.waiting(limit=1, after="a")
 
     async def test_the_logged_mark_is_kept(self, store: Store) -> None:
         await store.append(addition("a", 0, 3))
