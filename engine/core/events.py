@@ -255,8 +255,7 @@ class ApprovalsSettled(Shape):
 class RunAborted(Spent):
     """The run was given up: by a person (`by`), at a limit (`limit`), or for a dead end.
 
-    `found` is what the run had come to until then. Where a reply brought it about, it says what
-    that took.
+    `found` is what the run had come to until then; what it took is that of a reply's.
     """
 
     kind: Literal["run_aborted"] = "run_aborted"
