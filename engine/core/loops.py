@@ -30,7 +30,11 @@ def circle(messages: Sequence[Message], most: int) -> Circle | None:
     A turn repeats another where the model asked for the same calls and got the same
     results, however it wrote the arguments; A-B-A-B are two rounds of two turns.
     """
-    turns = list(islice(_turns(messages), _LONGEST * most))  # the newest first
+    newest = _turns(messages)
+    turns = list(islice(newest, _LONGEST + 1))
+    if all(one.calls != turns[0].calls for one in turns[1:]):
+        return None  # mostly; no more of a long transcript is looked at
+    turns += islice(newest, _LONGEST * most - len(turns))
     found = ((_rounds(turns, length), length) for length in range(1, _LONGEST + 1))
     rounds, length = max(found, key=lambda one: one[0])
     if rounds < 2:  # noqa: PLR2004 # once is no repetition

@@ -43,13 +43,14 @@ def folded(name: str) -> str:
 class Mask:
     """What is to be hidden, whatever it stands in."""
 
-    __slots__ = ("_known", "_marks", "_named", "_pieces", "keys", "values")
+    __slots__ = ("_known", "_last", "_marks", "_named", "_pieces", "keys", "values")
 
     def __init__(self, values: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         """Take the secrets that are known, and the keys whose values are secret."""
         self.values = frozenset(values)
         self.keys = frozenset(map(folded, (*BUILT_IN, *keys)))
         self._known: re.Pattern[str] | None = None  # made when it is first needed
+        self._last: tuple[bytes, bool] = b"", False
         self._marks = {mark for one in self.values for mark in _marks(one)}
         self._named = {
             fold(spelled.encode()) for key in self.keys for spelled in (key, key.upper())
@@ -64,6 +65,11 @@ class Mask:
 
     def suspects(self, data: bytes) -> bool:
         """Whether it is worth looking into `data`, which is JSON or a text."""
+        if data is not self._last[0]:  # else it is asked again, of the same event
+            self._last = data, self._suspects(data)
+        return self._last[1]
+
+    def _suspects(self, data: bytes) -> bool:
         plain = fold(data)
         return (
             (b"\\" in data and _ESCAPED in data)

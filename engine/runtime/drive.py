@@ -46,7 +46,7 @@ class Driver:
     store: Store
     telemetry: Telemetry
     clock: Clock
-    stopping: asyncio.Event
+    stopping: asyncio.Event | None
     prices: Prices = LISTED
 
     async def drive(self, draft: Draft) -> datetime | None:
@@ -64,7 +64,7 @@ class Driver:
             raise
 
     async def _drive(self, draft: Draft) -> datetime | None:
-        while not self.stopping.is_set():
+        while not (self.stopping and self.stopping.is_set()):
             effect = decide(draft.live, self.workflow, self.clock.now())
             if not isinstance(effect, Park):
                 if until := await self._perform(draft, effect):
@@ -175,6 +175,9 @@ class Driver:
         door = asyncio.Lock()
         tools = [(self.workflow.tool(start.tool), start) for start in starts]
         acts = [act(draft, tool, start, door) for tool, start in tools if tool is not None]
+        if len(acts) == 1:  # as most turns are: no task is made for it
+            await acts[0]
+            return
         # What goes wrong with one breaks off no other: that one may be in the midst of its effect.
         for outcome in await asyncio.gather(*acts, return_exceptions=True):
             if outcome is not None:

@@ -26,15 +26,14 @@ class Equipment:
     prices: Prices = LISTED
 
     def driver(self, name: str, stopping: asyncio.Event | None = None) -> Driver:
-        """What moves the runs of that workflow until `stopping`.
+        """What moves the runs of that workflow, until `stopping` if that is given.
 
         Raises as `workflow`, `model_of` and `require_priced`.
         """
         workflow = self.workflow(name)
         self.require_priced(workflow)
-        model, until = self.model_of(workflow), stopping or asyncio.Event()
-        with_what = (self.store, self.telemetry, self.clock, until, self.prices)
-        return Driver(workflow, model, *with_what)
+        with_what = (self.store, self.telemetry, self.clock, stopping, self.prices)
+        return Driver(workflow, self.model_of(workflow), *with_what)
 
     def workflow(self, name: str) -> Workflow:
         """The workflow of that name; UnknownWorkflowError, DefinitionError where it cannot run."""

@@ -7,8 +7,15 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def until_stopped(stopping: asyncio.Event, work: Coroutine[None, None, _T]) -> _T | None:
-    """What `work` gives; None where we were to stop first, and then it is cancelled."""
+async def until_stopped(
+    stopping: asyncio.Event | None, work: Coroutine[None, None, _T]
+) -> _T | None:
+    """What `work` gives; None where we were to stop first, and then it is cancelled.
+
+    Without `stopping` nobody stops us, but by cancelling all that we do.
+    """
+    if stopping is None:
+        return await work
     task = asyncio.ensure_future(work)
     stopped = asyncio.ensure_future(stopping.wait())
     try:
