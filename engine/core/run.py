@@ -129,8 +129,8 @@ class PendingApproval(Approval):
 
 def pending_of(run: "Checkpoint", approval: Approval) -> PendingApproval:
     """An open approval of a run, with what there is to know of the run."""
-    return PendingApproval.model_construct(
-        **dict(approval),
+    return PendingApproval.trusted(
+        **approval.__dict__,
         run_id=run.id,
         workflow=run.workflow,
         started_by=run.by,
@@ -282,9 +282,8 @@ class Run(Checkpoint):
 
     def checkpoint(self) -> Checkpoint:
         """This run as it is kept beside the journal."""
-        return Checkpoint.model_construct(
-            **{name: getattr(self, name) for name in Checkpoint.model_fields}
-        )
+        fields = self.__dict__
+        return Checkpoint.trusted(**{name: fields[name] for name in Checkpoint.model_fields})
 
 
 def _find(among: tuple[_Named, ...], wanted: str) -> _Named:

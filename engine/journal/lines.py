@@ -1,9 +1,9 @@
 """An entry of a journal as one line of the log, and back."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
 
 from engine.codec.chain import AuditKeys, Place, cover
 from engine.codec.events import from_ticks, ticks
@@ -41,7 +41,7 @@ class LogLine(Shape):
     source: str | None
     dest: str
     at: AwareDatetime
-    data: dict[str, JsonValue]
+    data: dict[str, Any]  # it was read as JSON: to ask of each value whether it is takes as long
     digest: _Digest
     key: str = ""
     cover: _Digest | Literal[""] = ""

@@ -15,7 +15,7 @@ import orjson
 
 from engine.errors import EngineError
 from engine.journal.lines import EVENT, REFUSED
-from engine.runtime.logfile import is_at, lock_patiently
+from engine.runtime.logfile import lock_patiently, size_at
 from engine.stores.folders import sync_folder
 
 Lines = Mapping[str, Mapping[int, bytes]]  # by run and seq
@@ -91,7 +91,7 @@ def _held(file: Path) -> Iterator[None]:
         fd = os.open(file, os.O_RDWR)
         try:
             lock_patiently(fd)
-            if is_at(fd, str(file)):
+            if size_at(fd, str(file)) is not None:
                 yield
                 return
         finally:

@@ -4,7 +4,8 @@ import errno
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -28,17 +29,39 @@ class LogFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = str(path)
         self._fd = self._open()
+        self._waiting: list[bytes] | None = None
+        self._end = -1  # where our last line ended; nobody has written since where it ends there
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """A context after which what was written within it is in the file, by one write."""
+        lines = self._waiting = list[bytes]()
+        try:
+            yield
+        finally:
+            self._waiting = None
+        if lines:
+            self._write(b"".join(lines))
 
     def write(self, line: bytes) -> int:
-        """The length of the line, all of it written; raises OSError, and mends it next time."""
-        self._hold()
+        """The length of the line, which is written; raises OSError, and mends it next time."""
+        if self._waiting is None:
+            self._write(line)
+        else:
+            self._waiting.append(line)
+        return len(line)
+
+    def _write(self, line: bytes) -> None:
+        size = self._hold()
         try:
-            rest = memoryview(b"\n" + line if _ends_in_mid_line(self._fd) else line)
+            whole = size == self._end or not _ends_in_mid_line(self._fd)
+            rest = memoryview(line if whole else b"\n" + line)
+            self._end = -1
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
+            self._end = size + len(line) + (not whole)
         finally:
             _unlock(self._fd)
-        return len(line)
 
     def flush(self) -> None:
         """Nothing: nothing is buffered."""
@@ -50,34 +73,33 @@ class LogFile:
     def _open(self) -> int:
         return os.open(self._path, _FLAGS, 0o666)
 
-    def _hold(self) -> None:
-        """Lock the file at the path, which may be another one than ours by now.
+    def _hold(self) -> int:
+        """The size in bytes of the file at the path, locked; it may be another than ours by now.
 
-        It is looked at again under the lock: who held the lock may have put another there.
+        It is looked at under the lock: who held it before may have put another one there.
         """
-        self._follow()
         _lock(self._fd)
-        while not is_at(self._fd, self._path):
+        while (size := size_at(self._fd, self._path)) is None:
             _unlock(self._fd)
-            self._follow()
+            self._begin_anew()
             _lock(self._fd)
+        return size
 
-    def _follow(self) -> None:
-        """Begin a new file where ours is no longer the one at the path."""
-        if not is_at(self._fd, self._path):
-            new = self._open()
-            os.close(self._fd)
-            self._fd = new
+    def _begin_anew(self) -> None:
+        new = self._open()
+        os.close(self._fd)
+        self._fd, self._end = new, -1
 
 
-def is_at(fd: int, path: str) -> bool:
-    """Whether the open file is the one that stands at the path."""
+def size_at(fd: int, path: str) -> int | None:
+    """The size of the open file, in bytes; None where another one stands at the path, or none."""
     ours = os.fstat(fd)
     try:
         there = os.stat(path)  # noqa: PTH116 # once a line: the plain call is the fast one
     except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+        return None
+    same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+    return ours.st_size if same else None
 
 
 def lock_patiently(fd: int, seconds: float = 10.0) -> None:

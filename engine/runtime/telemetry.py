@@ -6,6 +6,7 @@ structlog or logging.
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -23,6 +24,8 @@ from engine.ports import Logger
 from engine.runtime.feeds import Feeds
 from engine.runtime.logfile import LogFile
 
+_AT_ONCE = 100  # lines in one write
+
 _LOG = logging.getLogger("waystation")
 
 
@@ -36,6 +39,8 @@ class Telemetry:
         self._told: dict[str, int] = {}
         self._failing = False
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
+        # A logger of the application's is told each line once, whatever becomes of the next.
+        self._at_once = _AT_ONCE if len(self._files) == len(self._loggers) else 1
 
     @property
     def has_loggers(self) -> bool:
@@ -51,8 +56,9 @@ class Telemetry:
         """
         try:
             while lines and self._loggers:
-                self._tell_one(lines[0])
-                lines.pop(0)
+                some = lines[: self._at_once]
+                self._tell_some(some)
+                del lines[: len(some)]
         except Exception as error:  # noqa: BLE001 # an application's logger may raise anything
             if not self._failing:
                 _LOG.warning("the log cannot be written, its lines are owed: %s", _words(error))
@@ -60,13 +66,20 @@ class Telemetry:
         else:
             self._failing = False
 
+    def _tell_some(self, lines: Sequence[Line]) -> None:
+        with ExitStack() as together:
+            for file in self._files:
+                together.enter_context(file.together())
+            for line in lines:
+                if line.entry.seq > self._told.get(line.run_id, 0):
+                    self._tell_one(line)
+        for line in lines:
+            self._told[line.run_id] = max(line.entry.seq, self._told.get(line.run_id, 0))
+
     def _tell_one(self, line: Line) -> None:
-        if line.entry.seq <= self._told.get(line.run_id, 0):
-            return
         fields = fields_of(line, self._keys)
         for logger in self._loggers:
             logger.info(EVENT, **fields)
-        self._told[line.run_id] = line.entry.seq
 
     def refuse(
         self, run: Run, command: Command, error: EngineError, at: datetime, secrecy: Secrecy
@@ -115,11 +128,11 @@ def _words(error: Exception) -> str:
 def _file_logger(file: LogFile) -> Logger:
     import structlog
 
+    # Bound at once: the lazy proxy would be asked for each line what it stands for.
     logger: Logger = structlog.wrap_logger(
         structlog.BytesLogger(cast(BinaryIO, file)),
         processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
-        wrapper_class=structlog.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         context_class=dict,
-        cache_logger_on_first_use=True,
-    )
+    ).bind()
     return logger

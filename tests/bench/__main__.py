@@ -3,15 +3,19 @@
 import sys
 from pathlib import Path
 
-from tests.bench import cold, many, measure, parked, replay, sdk, size, telling, turns
+from tests.bench import cold, many, measure, parked, peers, replay, sdk, size, telling, turns
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-SCRIPTS = (turns, many, size, cold, parked, replay, telling, sdk)
+SCRIPTS = (turns, many, size, cold, parked, replay, telling, sdk, peers)
 
 
 def main() -> None:
     """Run every script, print its table, and write them all down."""
-    parts = [f"# What was measured\n\nBy `python -m tests.bench` on {measure.machine()}.\n"]
+    versions = ", ".join(f"{name} {said}" for name, said in peers.installed().items() if said)
+    parts = [
+        "# What was measured\n",
+        f"By `python -m tests.bench` on {measure.machine()}; {versions}.\n",
+    ]
     for script in SCRIPTS:
         table = script.measure().table()
         sys.stdout.write(f"{table}\n\n")

@@ -1,6 +1,7 @@
 """The same work by others, side by side: `python -m tests.bench.peers`.
 
-Needs the extra `bench`. It draws bytes and CPU against turns into diagrams/speed.svg.
+Those that are installed (the extra `bench`) are measured; with matplotlib bytes and CPU
+against turns are drawn into diagrams/speed.svg.
 """
 
 import json
@@ -56,9 +57,11 @@ def take(names: dict[str, str]) -> Taken:
 
 
 def draw(taken: Taken, names: dict[str, str]) -> None:
-    """Draw bytes and CPU against turns."""
-    import matplotlib as mpl
-
+    """Draw bytes and CPU against turns, where there is something to draw with."""
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError:
+        return
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "waystation"
     from matplotlib import pyplot as plt

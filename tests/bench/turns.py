@@ -6,16 +6,12 @@ to 1,000.
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import apsw
 
 from engine import Engine
 from tests.bench import plain
+from tests.bench.disk import watched
 from tests.bench.measure import Outcome, Ratio, folder, interleaved, show
 from tests.bench.work import FLOW, appends, workflow
 
@@ -45,33 +41,6 @@ def floor(turns: int, where: Path) -> float:
     return plain.seconds(where, asyncio.run(appends(where, turns))) / turns * 1e3
 
 
-class _SlowFile(apsw.VFSFile):
-    def xSync(self, flags: int) -> None:  # noqa: N802 # SQLite's name
-        time.sleep(SLOW)
-        super().xSync(flags)
-
-
-class _SlowDisk(apsw.VFS):
-    def __init__(self) -> None:
-        self._base = apsw.vfs_names()[0]
-        super().__init__("slow", self._base, makedefault=True)
-
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 # SQLite's name
-        return _SlowFile(self._base, name, flags)
-
-
-@contextmanager
-def slow_disk() -> Iterator[None]:
-    """A context in which each sync of a file that is opened takes 3 ms more."""
-    base = apsw.vfs_names()[0]
-    disk = _SlowDisk()
-    try:
-        yield
-    finally:
-        apsw.set_default_vfs(base)
-        disk.unregister()
-
-
 def measure() -> Outcome:
     """Milliseconds a turn, and what they are over the floor."""
     rows: list[dict[str, object]] = []
@@ -82,7 +51,7 @@ def measure() -> Outcome:
     for n in TURNS:
         mine, least = quiet[f"ours {n}"], quiet[f"plain {n}"]
         rows.append({"turns": n, "disk": "as it is", "ours ms": mine, "plain ms": least})
-    with slow_disk():
+    with watched(lambda _: time.sleep(SLOW)):
         slow = interleaved(3, {name: partial(part, 50) for name, part in PARTS.items()})
     rows.append({"turns": 50, "disk": "3 ms", "ours ms": slow["ours"], "plain ms": slow["plain"]})
     return Outcome(

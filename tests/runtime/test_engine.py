@@ -413,35 +413,6 @@ async def test_a_damaged_run_is_refused_by_name_and_its_neighbours_live(
         assert (await waystation.start("shop", "Hello", run_id="r2")).seq == 7
 
 
-async def test_a_run_s_store_takes_two_commits_a_turn_and_grows_with_what_was_said() -> None:
-    big = "x" * 1024
-
-    @tool(read_only=True)
-    def fetch(key: str) -> str:
-        """Fetch a kilobyte."""
-        return big + key[:0]
-
-    turns = 200
-    argument = "y" * 190
-    replies = [calls(("fetch", {"key": argument}))] * turns + [OK]
-    async with engine(*replies, tools=(fetch,)) as waystation:
-        commits: list[int] = []
-
-        def count() -> bool:
-            commits.append(1)
-            return False
-
-        await waystation.runs()  # opens the store
-        store: Any = waystation._host.store  # noqa: SLF001 # counted where it happens
-        store._writer._connection.set_commit_hook(count)  # noqa: SLF001
-        run = await waystation.start("shop", "Hello")
-    assert (run.state, run.turns) == (State.Done, turns + 1)
-    assert len(commits) <= 2 * run.turns + 1  # the last one gives the lease back, unsynced
-    payload = turns * (len(big) + len(json.dumps({"key": argument})))
-    empty = 128 * 1024  # what a store takes in which nothing was said
-    assert Path("runs.db").stat().st_size - empty <= 2 * payload  # noqa: ASYNC240 # nothing else runs
-
-
 def test_the_engine_must_be_entered() -> None:
     with pytest.raises(EngineError, match="async with"):
         asyncio.run(engine(OK).run("r1"))
