@@ -11,7 +11,6 @@ from engine.errors import CorruptRunError
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
 
 
 def encode_event(event: Event) -> bytes:
@@ -41,9 +40,10 @@ def decode_event(kind: str, data: bytes) -> Event:
 
 def ticks(at: datetime) -> int:
     """Microseconds since 1970 UTC."""
-    return (at - _EPOCH) // _TICK
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_ticks(at: int) -> datetime:
     """The time that many microseconds after 1970, in UTC."""
-    return _EPOCH + at * _TICK
+    return _EPOCH + timedelta(microseconds=at)

@@ -75,37 +75,37 @@ def _born(recorded: ev.Recorded) -> Run:
 
 
 def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911, PLR0912 # a case an event
-    match recorded.event:
-        case ev.RunStarted():
-            raise CorruptRunError(f"run {run.id}: it starts twice")
-        case ev.WorkflowChanged() as event:
-            return {name: getattr(event, name) for name in _DECLARED}
+    match recorded.event:  # what there is most of comes first: each that it is not takes a look
+        case event if isinstance(event, ev.CallEvent):
+            return _of_a_call(run, event, recorded.at) | _worked(run, event, recorded.at)
         case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() as event:
             return replied(run, event)
+        case ev.ToolsSettled():
+            return closed(run)
+        case event if isinstance(event, ev.ApprovalEvent):
+            return of_an_approval(run, event, recorded.at)
+        case ev.ApprovalsSettled():
+            return {}
         case ev.MessageReceived() as event:
             return heard(run, event)
-        case ev.StickyRuleAdded() | ev.StickyRuleRevoked() as event:
-            return _ruled(run, event, recorded.at)
+        case ev.RunAborted() as event:
+            return aborted(run, event)
         case ev.ModelFailed() as event:
             return failed(run, event)
         case ev.ContextCompacted() as event:
             return compacted(run, event, recorded.seq)
-        case ev.ToolsSettled():
-            return closed(run)
-        case ev.ApprovalsSettled():
-            return {}
-        case ev.RunAborted() as event:
-            return aborted(run, event)
-        case event if isinstance(event, ev.ApprovalEvent):
-            return of_an_approval(run, event, recorded.at)
         case event if isinstance(event, ev.LimitEvent):
             return at_a_limit(run, event)
         case ev.RunSummarised() as event:
             return recapped(run, event)
-        case event if isinstance(event, ev.JournalEvent):
-            return of_the_journal(run, event)
+        case ev.StickyRuleAdded() | ev.StickyRuleRevoked() as event:
+            return _ruled(run, event, recorded.at)
+        case ev.WorkflowChanged() as event:
+            return {name: getattr(event, name) for name in _DECLARED}
+        case ev.RunStarted():
+            raise CorruptRunError(f"run {run.id}: it starts twice")
         case event:
-            return _of_a_call(run, event, recorded.at) | _worked(run, event, recorded.at)
+            return of_the_journal(run, event)
 
 
 def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a case an event

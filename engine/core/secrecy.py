@@ -20,20 +20,24 @@ from engine.core.secret_paths import Paths, secret_paths
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
-_FREE = (
-    ev.ToolsRequested
-    | ev.ModelAnswered
-    | ev.AnswerSuperseded
-    | ev.RunSummarised
-    | ev.ToolStarted
-    | ev.ToolReturned
-    | ev.ApprovalRequested
-    | ev.ApprovalGranted
-    | ev.ApprovalAnswered
-    | ev.StickyRuleAdded
-    | ev.MessageReceived
-    | ev.ModelFailed
-    | ev.ContextCompacted
+# The kinds of events in which something may be said that is a secret from then on.
+_FREE = frozenset(
+    one.model_fields["kind"].default
+    for one in (
+        ev.ToolsRequested,
+        ev.ModelAnswered,
+        ev.AnswerSuperseded,
+        ev.RunSummarised,
+        ev.ToolStarted,
+        ev.ToolReturned,
+        ev.ApprovalRequested,
+        ev.ApprovalGranted,
+        ev.ApprovalAnswered,
+        ev.StickyRuleAdded,
+        ev.MessageReceived,
+        ev.ModelFailed,
+        ev.ContextCompacted,
+    )
 )
 
 
@@ -71,7 +75,7 @@ class Secrecy:
                 return self.under(event).knowing({"message": event.message})
             case ev.WorkflowChanged():
                 return self.under(event)
-            case _ if isinstance(event, _FREE):
+            case _ if event.kind in _FREE:
                 return self._having_read(data)
         return self
 

@@ -1,5 +1,6 @@
 """An entry of a journal as one line of the log, and back."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
@@ -103,8 +104,13 @@ def masked(line: Line, keys: AuditKeys) -> Entry:
     return entry._replace(data=data, cover=cover(link, place, data, keys, key))
 
 
-def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
-    """The fields of a line but `event`; what people and models wrote is all below `data`."""
+def fields_of(
+    line: Line, keys: AuditKeys, read: Callable[[bytes], object] = orjson.loads
+) -> dict[str, object]:
+    """The fields of a line but `event`; what people and models wrote is all below `data`.
+
+    That is what `read` makes of the JSON: orjson.Fragment, where orjson writes it again as it is.
+    """
     entry = masked(line, keys)
     marks = {"key": entry.key, "cover": entry.cover.hex()}
     said = {name: value for name, value in marks.items() if value}
@@ -117,7 +123,7 @@ def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
         "source": line.source and str(line.source),
         "dest": str(line.dest),
         "at": from_ticks(entry.at).isoformat(timespec="microseconds"),
-        "data": orjson.loads(entry.data),
+        "data": read(entry.data),
         "digest": entry.digest.hex(),
         **said,
     }
@@ -125,7 +131,7 @@ def fields_of(line: Line, keys: AuditKeys) -> dict[str, object]:
 
 def raw_line(line: Line, keys: AuditKeys) -> bytes:
     """The line as it stands in a log file."""
-    return orjson.dumps({**fields_of(line, keys), "event": EVENT}) + b"\n"
+    return orjson.dumps({**fields_of(line, keys, orjson.Fragment), "event": EVENT}) + b"\n"
 
 
 def _in_words(error: ValidationError) -> str:

@@ -155,7 +155,6 @@ def _replied(reply: ModelReply, took: Mapping[str, object], read: _Reading) -> e
             raise TransientModelError("the model's reply is no assistant message")
         event = read(reply, message, took)
         orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
-        encode_event(event)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError(
             f"the model's reply cannot be kept: {error_words(error)}"

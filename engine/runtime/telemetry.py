@@ -5,7 +5,7 @@ structlog or logging.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +39,11 @@ class Telemetry:
         self._told: dict[str, int] = {}
         self._failing = False
         self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
-        # A logger of the application's is told each line once, whatever becomes of the next.
-        self._at_once = _AT_ONCE if len(self._files) == len(self._loggers) else 1
+        # A logger of the application's is told each line once, whatever becomes of the next,
+        # and in values that any processor takes.
+        only_files = len(self._files) == len(self._loggers)
+        self._at_once = _AT_ONCE if only_files else 1
+        self._read: Callable[[bytes], object] = orjson.Fragment if only_files else orjson.loads
 
     @property
     def has_loggers(self) -> bool:
@@ -77,7 +80,7 @@ class Telemetry:
             self._told[line.run_id] = max(line.entry.seq, self._told.get(line.run_id, 0))
 
     def _tell_one(self, line: Line) -> None:
-        fields = fields_of(line, self._keys)
+        fields = fields_of(line, self._keys, self._read)
         for logger in self._loggers:
             logger.info(EVENT, **fields)
 
