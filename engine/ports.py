@@ -10,23 +10,7 @@ from engine.remembering import NOTHING, MemoryChange
 
 if TYPE_CHECKING:
     from engine.core.context import Transaction
-    from engine.core.workflow import ModelClient
-
-__all__ = [
-    "Append",
-    "Archived",
-    "Checkable",
-    "Clock",
-    "Closeable",
-    "Entry",
-    "Head",
-    "Health",
-    "Lease",
-    "Logger",
-    "ModelClient",
-    "Store",
-    "Transactional",
-]
+    from engine.core.workflow import ModelClient as ModelClient  # noqa: PLC0414 # a port, too
 
 
 class Entry(NamedTuple):
@@ -153,10 +137,7 @@ class Store(Protocol):
     async def waiting(
         self, *, workflow: str | None = None, limit: int, after: str | None = None
     ) -> Sequence[Head]:
-        """At most `limit` rows in AwaitingApproval, the oldest run first.
-
-        Of one workflow, and of those begun after the run `after`, where they are given.
-        """
+        """At most `limit` rows in AwaitingApproval, the oldest first, begun after `after`."""
         ...
 
     async def ready(

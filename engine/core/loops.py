@@ -34,7 +34,7 @@ def circle(messages: Sequence[Message], most: int) -> Circle | None:
     turns = list(islice(newest, _LONGEST + 1))
     if all(one.calls != turns[0].calls for one in turns[1:]):
         return None  # mostly; no more of a long transcript is looked at
-    turns += islice(newest, _LONGEST * most - len(turns))
+    turns = [*turns, *islice(newest, _LONGEST * most)][: _LONGEST * most]
     found = ((_rounds(turns, length), length) for length in range(1, _LONGEST + 1))
     rounds, length = max(found, key=lambda one: one[0])
     if rounds < 2:  # noqa: PLR2004 # once is no repetition

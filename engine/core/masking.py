@@ -73,7 +73,7 @@ class Mask:
         plain = fold(data)
         return (
             (b"\\" in data and _ESCAPED in data)
-            or any(mark in data for mark in self._marks)
+            or (self._marks and any(mark in data for mark in self._marks))
             or not self._named.isdisjoint(plain.split(b'"'))
             or may_hold_token(data, plain)
         )

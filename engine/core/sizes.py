@@ -27,5 +27,7 @@ def next_input(run: Run) -> int:
 
 
 def _characters(message: Message) -> int:
-    calls = (call.function for call in message.tool_calls)
-    return len(message.content or "") + sum(len(one.name) + len(one.arguments) for one in calls)
+    said = len(message.content or "")
+    for call in message.tool_calls:
+        said += len(call.function.name) + len(call.function.arguments)
+    return said

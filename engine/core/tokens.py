@@ -74,11 +74,18 @@ def may_hold_token(data: bytes, plain: bytes) -> bool:
     """Whether it is worth looking for tokens; `plain` is `data` folded. Quick, where it is not."""
     return (
         _ANY_DIGITS in plain
-        or (_ANY_WORD in data.translate(_WORDS) and any(mark in data for mark in _MARKS))
+        or (_ANY_WORD in data.translate(_WORDS) and _has_a_mark(data))
         or b"bearer" in plain
         or b"basic" in plain
         or (b"@" in data and b"://" in data)
     )
+
+
+def _has_a_mark(data: bytes) -> bool:
+    for mark in _MARKS:  # noqa: SIM110 # asked of every event: `any` takes twice as long
+        if mark in data:
+            return True
+    return False
 
 
 def without_tokens(text: str) -> str:
