@@ -77,7 +77,7 @@ def draw(taken: Taken, names: dict[str, str]) -> None:
         side.set(xlabel="turns", title=title, yscale="log")
     shown[0].legend(fontsize="small")
     figure.tight_layout()
-    figure.savefig(PLOT, metadata={"Date": None})
+    figure.savefig(PLOT, metadata={"Creator": None, "Date": None})
 
 
 def measure() -> Outcome:
