@@ -134,23 +134,28 @@ async def test_several_calls_at_once_are_each_kept_once(place: Any) -> None:
     assert len(facts) == 5
 
 
+class Slow:
+    """An embedder that says when it was asked, and answers when it may."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        self.begun.set()
+        await self.go_on.wait()
+        return [[1.0] for _ in texts]
+
+
 async def test_a_message_in_the_midst_of_a_call_loses_no_fact() -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    class Slow:
-        name = "slow"
-
-        async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-            begun.set()
-            await go_on.wait()
-            return [[1.0] for _ in texts]
-
-    memory = Memory(summaries=False, known=0, embedder=Slow())
+    slow = Slow()
+    memory = Memory(summaries=False, known=0, embedder=slow)
     async with engine(calls(TEA), OK, memory=memory) as waystation:
         running = asyncio.create_task(waystation.start("desk", "Hi", "r1", customer="chloe"))
-        await begun.wait()
+        await slow.begun.wait()
         sending = await heard(waystation, "And hurry")
-        go_on.set()
+        slow.go_on.set()
         await asyncio.gather(running, sending)
         (fact,) = await waystation.memory()
         journal = await waystation.journal("r1")
@@ -158,21 +163,12 @@ async def test_a_message_in_the_midst_of_a_call_loses_no_fact() -> None:
 
 
 async def test_an_answer_is_kept_before_an_embedder_is_asked_about_its_summary() -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    class Slow:
-        name = "slow"
-
-        async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-            begun.set()
-            await go_on.wait()
-            return [[1.0] for _ in texts]
-
-    async with engine(OK, memory=Memory(known=0, embedder=Slow())) as waystation:
+    slow = Slow()
+    async with engine(OK, memory=Memory(known=0, embedder=slow)) as waystation:
         running = asyncio.create_task(waystation.start("desk", "Hi", "r1", customer="chloe"))
-        await begun.wait()
+        await slow.begun.wait()
         meanwhile = await waystation.run("r1")
-        go_on.set()
+        slow.go_on.set()
         run = await running
         (summary,) = await waystation.memory()
     assert (meanwhile.state, meanwhile.answer, meanwhile.sums_up) == (State.Done, run.answer, True)
