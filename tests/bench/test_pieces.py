@@ -37,7 +37,7 @@ def test_evolve(benchmark: Benchmark) -> None:
 
 def test_decide(benchmark: Benchmark) -> None:
     flow = workflow(100)
-    run = STEPS[AFTER].run.model_copy(update={"definition": flow.definition})
+    run = STEPS[AFTER - 1].run.model_copy(update={"definition": flow.definition})
     assert benchmark(decide, run, flow, NOW) == decide(run, flow, NOW)
 
 
