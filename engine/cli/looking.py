@@ -1,6 +1,7 @@
 """Subcommands that only look: list, show, approvals, log, diagram."""
 
 import asyncio
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 from engine.cli.filters import filters
 from engine.cli.options import Settings
 from engine.cli.root import ask, command, run_argument
+from engine.cli.text import visible
 from engine.core.states import State
 
 if TYPE_CHECKING:
@@ -97,7 +99,11 @@ def approvals(settings: Settings, **wanted: Any) -> None:  # noqa: ANN401 # as E
     from engine.cli.asks import print_pending
 
     settings.note_missing()
-    print_pending(ask(settings, lambda engine: engine.masked.pending(**wanted)), settings)
+    found = ask(settings, lambda engine: engine.masked.pending(**wanted))
+    print_pending(found, settings)
+    if len(found) >= wanted["limit"]:
+        again = f"the same with --after {shlex.quote(visible(found[-1].run_id))} goes on"
+        click.echo(f"waystation: more may wait; {again}", err=True)
 
 
 @command("log")

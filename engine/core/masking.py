@@ -65,9 +65,12 @@ class Mask:
 
     def suspects(self, data: bytes) -> bool:
         """Whether it is worth looking into `data`, which is JSON or a text."""
-        if data is not self._last[0]:  # else it is asked again, of the same event
-            self._last = data, self._suspects(data)
-        return self._last[1]
+        last = self._last  # taken once: other threads ask, too
+        if data is last[0]:  # it is asked again, of the same event
+            return last[1]
+        found = self._suspects(data)
+        self._last = data, found
+        return found
 
     def _suspects(self, data: bytes) -> bool:
         plain = fold(data)

@@ -49,6 +49,9 @@ def test_a_person_pages_through_the_list() -> None:
 
     Path("approvers.toml").write_text(APPROVERS)
     asyncio.run(begin())
-    assert "run b," not in command("approvals", "--limit", "1").output
+    first = command("approvals", "--limit", "1")
+    assert "run b," not in first.output
+    assert "more may wait; the same with --after a goes on" in first.stderr
     rest = command("approvals", "--after", "a", "--limit", "1").output
     assert ("run a," in rest, "run b," in rest, "run c," in rest) == (False, True, False)
+    assert "more may wait" not in command("approvals").stderr
