@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import get_args
 
 from engine.core.events import Event
+from engine.core.shape import Shape
 from engine.errors import CorruptRunError, RunTooNewError
 
 CHECKPOINT_SCHEMA = 5
@@ -16,7 +17,9 @@ JUDGED_OTHERWISE = frozenset({"schema", "doubtful"})
 
 _Fields = dict[str, object]
 
-_KINDS = frozenset(event.model_fields["kind"].default for event in get_args(get_args(Event)[0]))
+EVENTS: Mapping[str, type[Shape]] = {
+    one.model_fields["kind"].default: one for one in get_args(get_args(Event)[0])
+}
 # The version that brought a field of a kind; an event that has none of them is of version 1.
 _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "run_started": {
@@ -49,13 +52,13 @@ _BROUGHT: Mapping[str, Mapping[str, int]] = {
     "approval_denied": {"note": 2},
 }
 
-_NEWEST = {kind: max(_BROUGHT.get(kind, {"": 1}).values()) for kind in _KINDS}
+_NEWEST = {kind: max(_BROUGHT.get(kind, {"": 1}).values()) for kind in EVENTS}
 
 
 def version_of(kind: str, fields: Iterable[str]) -> int:
     """The oldest version in which an event of that kind can be read that has these fields."""
     brought = _BROUGHT.get(kind)
-    return max([1, *(brought[field] for field in fields if field in brought)]) if brought else 1
+    return max([brought.get(field, 1) for field in fields], default=1) if brought else 1
 
 
 def brought_later(kind: str) -> frozenset[str]:

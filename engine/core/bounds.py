@@ -26,10 +26,17 @@ def reached(run: Run, limits: Limits, now: datetime) -> Reached | None:
     return next(_reached(run, limits, now), None)
 
 
-def is_looping(run: Run, limits: Limits) -> bool:
-    """Whether the model is to be told that it repeats itself; it is told once of each circle."""
-    found = _circle(run, limits)
-    return found is not None and not _was_told(run, found)
+def going_round(run: Run, limits: Limits) -> Circle | Reached | None:
+    """The circle that the model is to be told of; the bound, where it was told of it in vain."""
+    found = circle(run.messages, limits.max_repeats + 1)
+    if found is None or found.rounds < limits.max_repeats:
+        return None
+    if run.looped_at is None or run.looped_at <= found.begins:
+        return found
+    if found.ends < run.looped_at:
+        return None
+    words = "the same calls gave the same results again, though the model was told"
+    return Reached("max_repeats", f"{words}; max_repeats={limits.max_repeats}")
 
 
 def _reached(run: Run, limits: Limits, now: datetime) -> Iterator[Reached]:
@@ -49,10 +56,6 @@ def _reached(run: Run, limits: Limits, now: datetime) -> Iterator[Reached]:
     if limits.max_age is not None and age >= limits.max_age:
         words = f"the run began {age:.0f} s ago"
         yield Reached("max_age", f"{words}; max_age={limits.max_age:g}")
-    found = _circle(run, limits)
-    if found and _was_told(run, found) and found.ends >= (run.looped_at or 0):
-        words = "the same calls gave the same results again, though the model was told"
-        yield Reached("max_repeats", f"{words}; max_repeats={limits.max_repeats}")
 
 
 def _cost(run: Run, limits: Limits) -> Iterator[Reached]:
@@ -65,12 +68,3 @@ def _cost(run: Run, limits: Limits) -> Iterator[Reached]:
     elif run.cost + run.last_cost > most:
         words = f"{run.cost:.4f} USD are spent, and another turn costs at least {run.last_cost:.4f}"
         yield Reached("max_cost_usd", f"{words}; max_cost_usd={most}")
-
-
-def _circle(run: Run, limits: Limits) -> Circle | None:
-    found = circle(run.messages, limits.max_repeats + 1)
-    return found if found and found.rounds >= limits.max_repeats else None
-
-
-def _was_told(run: Run, found: Circle) -> bool:
-    return run.looped_at is not None and run.looped_at > found.begins

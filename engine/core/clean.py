@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 def clean_text(text: str) -> str:
     """The text with U+FFFD in the place of each lone surrogate."""
+    if text.isascii():  # mostly
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

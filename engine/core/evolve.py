@@ -75,59 +75,67 @@ def _born(recorded: ev.Recorded) -> Run:
 
 
 def _changes(run: Run, recorded: ev.Recorded) -> Changes:  # noqa: C901, PLR0911, PLR0912 # a case an event
-    match recorded.event:  # what there is most of comes first: each that it is not takes a look
-        case event if isinstance(event, ev.CallEvent):
-            return _of_a_call(run, event, recorded.at) | _worked(run, event, recorded.at)
-        case ev.ToolsRequested() | ev.ModelAnswered() | ev.AnswerSuperseded() as event:
+    # By the kind: to ask of each class whether it is the event's takes as long as the rest.
+    event, at = recorded.event, recorded.at
+    match event.kind:
+        case "tool_started" | "tool_returned" | "tool_failed" | "reconcile_failed":
+            return _of_a_call(run, event, at)
+        case "tool_not_executed" | "tool_interrupted":
+            return fail(run, event) | _worked(run, event.call_id, at)
+        case "tools_requested" | "model_answered" | "answer_superseded":
             return replied(run, event)
-        case ev.ToolsSettled():
+        case "tools_settled":
             return closed(run)
-        case event if isinstance(event, ev.ApprovalEvent):
-            return of_an_approval(run, event, recorded.at)
-        case ev.ApprovalsSettled():
+        case "approvals_settled":
             return {}
-        case ev.MessageReceived() as event:
+        case "message_received":
             return heard(run, event)
-        case ev.RunAborted() as event:
+        case "run_aborted":
             return aborted(run, event)
-        case ev.ModelFailed() as event:
+        case "model_failed":
             return failed(run, event)
-        case ev.ContextCompacted() as event:
+        case "context_compacted":
             return compacted(run, event, recorded.seq)
-        case event if isinstance(event, ev.LimitEvent):
+        case "limit_reached" | "loop_noticed" | "limits_raised":
             return at_a_limit(run, event)
-        case ev.RunSummarised() as event:
+        case "run_summarised":
             return recapped(run, event)
-        case ev.StickyRuleAdded() | ev.StickyRuleRevoked() as event:
-            return _ruled(run, event, recorded.at)
-        case ev.WorkflowChanged() as event:
+        case "sticky_rule_added" | "sticky_rule_revoked":
+            return _ruled(run, event, at)
+        case "workflow_changed":
             return {name: getattr(event, name) for name in _DECLARED}
-        case ev.RunStarted():
+        case "run_started":
             raise CorruptRunError(f"run {run.id}: it starts twice")
-        case event:
+        case "run_forked" | "arguments_lost" | "data_erased" | "chain_sealed":
             return of_the_journal(run, event)
+        case _:
+            return of_an_approval(run, event, at)
 
 
-def _of_a_call(run: Run, event: ev.CallEvent, at: datetime) -> Changes:  # a case an event
-    match event:
-        case ev.ToolStarted():
+def _of_a_call(
+    run: Run,
+    event: ev.ToolStarted | ev.ToolReturned | ev.ToolFailed | ev.ReconcileFailed,
+    at: datetime,
+) -> Changes:
+    call_id = event.call_id
+    match event.kind:
+        case "tool_started":
             return _started(run, event, at)
-        case ev.ToolReturned():
-            return settle(run, event.call_id, event.content, shown=event.shown)
-        case ev.ToolFailed():
-            return settle(run, event.call_id, event.error, is_error=True)
-        case ev.ToolNotExecuted() | ev.ToolInterrupted():
-            return fail(run, event)
-        case ev.ReconcileFailed():
-            return move(run, event.call_id, "interrupted", error=event.error, reconciled=True)
+        case "tool_returned":
+            after = settle(run, call_id, event.content, shown=event.shown)
+        case "tool_failed":
+            after = settle(run, call_id, event.error, is_error=True)
+        case "reconcile_failed":
+            after = move(run, call_id, "interrupted", error=event.error, reconciled=True)
         case other:
             assert_never(other)
+    return after | _worked(run, call_id, at)
 
 
-def _worked(run: Run, event: ev.CallEvent, at: datetime) -> Changes:
+def _worked(run: Run, call_id: str, at: datetime) -> Changes:
     """What the attempt took that has just ended."""
-    call = run.call(event.call_id)
-    if call.status != "started" or call.begun_at is None or isinstance(event, ev.ToolStarted):
+    call = run.call(call_id)
+    if call.status != "started" or call.begun_at is None:
         return {}
     took = max(0.0, (at - call.begun_at).total_seconds())
     return {"seconds": round(run.seconds + took, 6)}  # no more digits than the clock has

@@ -8,6 +8,7 @@ does not need.
 
 import logging
 from collections import defaultdict
+from functools import cache
 from typing import cast
 
 from transitions import Event, Machine, MachineError
@@ -66,6 +67,7 @@ for _row in TRANSITIONS:
     _TRIGGERS[_row.source] += (_row.trigger,)
 
 
+@cache  # the table never changes: it is asked once of each step
 def next_state(state: State | None, trigger: str) -> State:
     """The state that `trigger` leads to from `state` (None: before the run exists).
 

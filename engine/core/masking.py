@@ -7,6 +7,7 @@ without loading anything heavier.
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -29,6 +30,7 @@ BUILT_IN = (
     "cvc",
 )
 SHORTEST = 4  # characters of a secret that is looked for in texts
+_EVENTS = 8  # of one commit
 _COMMON = frozenset({"true", "false", "null", "none", "undefined"})
 _NESTED = 4  # the group of a piece of JSON in which an object or a list begins
 _DEEPEST = 100  # levels that are looked into
@@ -43,14 +45,13 @@ def folded(name: str) -> str:
 class Mask:
     """What is to be hidden, whatever it stands in."""
 
-    __slots__ = ("_known", "_last", "_marks", "_named", "_pieces", "keys", "values")
+    __slots__ = ("_known", "_marks", "_named", "_pieces", "keys", "suspects", "values")
 
     def __init__(self, values: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         """Take the secrets that are known, and the keys whose values are secret."""
         self.values = frozenset(values)
         self.keys = frozenset(map(folded, (*BUILT_IN, *keys)))
         self._known: re.Pattern[str] | None = None  # made when it is first needed
-        self._last: tuple[bytes, bool] = b"", False
         self._marks = {mark for one in self.values for mark in _marks(one)}
         self._named = {
             fold(spelled.encode()) for key in self.keys for spelled in (key, key.upper())
@@ -63,16 +64,11 @@ class Mask:
             re.IGNORECASE | re.DOTALL,
         )
 
-    def suspects(self, data: bytes) -> bool:
-        """Whether it is worth looking into `data`, which is JSON or a text."""
-        last = self._last  # taken once: other threads ask, too
-        if data is last[0]:  # it is asked again, of the same event
-            return last[1]
-        found = self._suspects(data)
-        self._last = data, found
-        return found
+        # Asked again of the same event, once it is told.
+        self.suspects = lru_cache(_EVENTS)(self._suspects)
 
     def _suspects(self, data: bytes) -> bool:
+        """Whether it is worth looking into `data`, which is JSON or a text."""
         plain = fold(data)
         return (
             (b"\\" in data and _ESCAPED in data)

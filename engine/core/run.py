@@ -219,7 +219,7 @@ class Checkpoint(Shape):
     usage: Usage = Usage()
     cost: Decimal | None = Decimal()
     last_cost: Decimal | None = Decimal()  # of its newest try
-    seconds: float = 0
+    seconds: float = 0.0
     context_tokens: int = 0
     context_messages: int = 0
     tools_counted: bool = False

@@ -19,10 +19,9 @@ class Shape(BaseModel):
         """
         if deep or self.__pydantic_extra__:
             return super().model_copy(update=update, deep=deep)
-        changes = update or {}
-        given = self.__pydantic_fields_set__
-        if not changes.keys() <= given:
-            given = given | changes.keys()
+        given, changes = self.__pydantic_fields_set__, update or {}
+        if not given.issuperset(changes):
+            given = given.union(changes)
         return self._of({**self.__dict__, **changes}, given, self.__pydantic_extra__)
 
     @classmethod
@@ -35,11 +34,15 @@ class Shape(BaseModel):
         cls, fields: dict[str, Any], given: set[str], extra: dict[str, Any] | None = None
     ) -> Self:
         made = cls.__new__(cls)
-        _set(made, "__dict__", fields)
-        _set(made, "__pydantic_fields_set__", given)
-        _set(made, "__pydantic_extra__", extra)
-        _set(made, "__pydantic_private__", None)
+        _set_fields(made, fields)
+        _set_given(made, given)
+        _set_extra(made, extra)
+        _set_private(made, None)
         return made
 
 
-_set = object.__setattr__
+# What a frozen shape keeps its fields in: by name, each is looked up through all its classes.
+_set_fields = BaseModel.__dict__["__dict__"].__set__
+_set_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__

@@ -5,10 +5,12 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from engine.core import events as ev
-from engine.core.bounds import Reached, is_looping, reached
+from engine.core.bounds import Reached, going_round, reached
 from engine.core.canonical import action_digest
 from engine.core.compacting import too_long
 from engine.core.found import found_so_far
+from engine.core.limits import Limits
+from engine.core.loops import Circle
 from engine.core.run import Run
 from engine.core.workflow import Workflow
 
@@ -36,9 +38,17 @@ def at_limit(run: Run, workflow: Workflow, now: datetime) -> ev.Event | None:
         return None
     if found := reached(run, limits, now):
         return _stop(run, workflow, found)
-    if is_looping(run, limits):
-        return ev.LoopNoticed(words=LOOPS.format(times=limits.max_repeats))
-    return None
+    return _at_a_loop(run, workflow, limits)
+
+
+def _at_a_loop(run: Run, workflow: Workflow, limits: Limits) -> ev.Event | None:
+    match going_round(run, limits):
+        case Reached() as found:
+            return _stop(run, workflow, found)
+        case Circle():
+            return ev.LoopNoticed(words=LOOPS.format(times=limits.max_repeats))
+        case None:
+            return None
 
 
 def _stop(run: Run, workflow: Workflow, found: Reached) -> ev.Event:

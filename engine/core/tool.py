@@ -3,10 +3,10 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 
+import orjson
 from pydantic import JsonValue
 
 from engine.core.canonical import action_digest, digest
@@ -153,7 +153,7 @@ class Tool:
 
         They are its own: what it does to them changes nothing of what was approved.
         """
-        return self._validator.bind(deepcopy(arguments))
+        return self._validator.bind(orjson.loads(orjson.dumps(arguments)))
 
     def digest(self, arguments: Mapping[str, JsonValue], demand: Demand) -> str:
         """The digest of the exact action: this tool, these arguments, this schema, this demand."""

@@ -31,16 +31,16 @@ def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSup
     """The run with a reply in its place: before the messages that the model had not seen."""
     seen = len(run.messages) if event.seen is None else event.seen
     unseen = run.messages[seen:]
-    asks = isinstance(event, ev.ToolsRequested)
+    asks, answers = event.kind == "tools_requested", event.kind == "model_answered"
     return {
         "messages": (*run.messages[:seen], event.message, *(() if asks else unseen)),
         "inbox": unseen if asks else (),
         "unread": len(unseen),
         "calls": tuple(
-            Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls
+            [Call(id=call.id, tool=call.function.name) for call in event.message.tool_calls]
         ),
-        "answer": event.message.content if isinstance(event, ev.ModelAnswered) else None,
-        "sums_up": isinstance(event, ev.ModelAnswered) and event.sums_up,
+        "answer": event.message.content if answers else None,
+        "sums_up": event.kind == "model_answered" and event.sums_up,
         "turns": run.turns + 1,
         **after_reply(run, event),
         "failures": 0,

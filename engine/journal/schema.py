@@ -1,11 +1,10 @@
 """The JSON Schema of a line of the log."""
 
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from engine.codec.versions import brought_later
-from engine.core.events import Event
+from engine.codec.versions import EVENTS, brought_later
 from engine.journal.lines import LogLine
 
 SCHEMA_ID = "urn:waystation:log-line:2"
@@ -18,13 +17,12 @@ def line_schema() -> dict[str, Any]:
     may add fields of their own, and lines of another `event` are other programs'.
     """
     line = LogLine.model_json_schema(by_alias=True)
-    kinds = {one.model_fields["kind"].default: one for one in get_args(get_args(Event)[0])}
     told, definitions = TypeAdapter.json_schemas(
-        [(kind, "validation", TypeAdapter(one)) for kind, one in kinds.items()],
+        [(kind, "validation", TypeAdapter(one)) for kind, one in EVENTS.items()],
         ref_template="#/$defs/{model}",
     )
     shapes = {**line.pop("$defs", {}), **definitions.get("$defs", {})}
-    data = {kind: told[kind, "validation"] for kind in kinds}
+    data = {kind: told[kind, "validation"] for kind in EVENTS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,

@@ -72,6 +72,8 @@ class Draft:
 
     def remember(self, change: MemoryChange) -> None:
         """Have the next commit keep what the newest event has remembered."""
+        if change is NOTHING:
+            return
         facts = tuple(replace(one, seq=self.live.seq) for one in change.facts)
         self.memory += replace(change, facts=facts)
 

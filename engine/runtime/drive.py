@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -139,7 +139,7 @@ class Driver:
 
         None where something else is due when our turn comes.
         """
-        async with turn_at(self.model, next_input(draft.live), self.clock) as turn:
+        with await turn_at(self.model, next_input(draft.live), self.clock) as turn:
             if turn.held:
                 return turn.held
             due = await self._still_due(draft) if turn.waited else effect
@@ -192,7 +192,7 @@ class Driver:
                 outcome = await self._transact(draft, tool, intent)
         else:
             notes = notes_for(draft, intent, self.workflow, self.store, self.clock)
-            attempt = replace(self._attempt(draft, tool, intent), notes=notes)
+            attempt = Attempt(tool, intent, draft.live.id, self.workflow, notes)
             calling = call_tool(attempt, self.clock.now)
             outcome = await unless_given_up(self.store, self.clock, attempt, calling)
             if attempt.notes is not None and isinstance(outcome, ev.ToolReturned):

@@ -154,12 +154,19 @@ def _replied(reply: ModelReply, took: Mapping[str, object], read: _Reading) -> e
         if message.role != "assistant":
             raise TransientModelError("the model's reply is no assistant message")
         event = read(reply, message, took)
-        orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
+        if _is_extended(message):
+            orjson.dumps([[event.model_dump(mode="json")]])  # as deep as it stands in a log line
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise TransientModelError(
             f"the model's reply cannot be kept: {error_words(error)}"
         ) from error
     return event
+
+
+def _is_extended(message: Message) -> bool:
+    """Whether there is more in it than the fields that we know, which always can be kept."""
+    calls = message.tool_calls
+    return any(one.model_extra for one in (message, *calls, *(call.function for call in calls)))
 
 
 def _cut(

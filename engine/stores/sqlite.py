@@ -205,7 +205,9 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
         "checkpoint": head.checkpoint,
         "ready_at": head.ready_at,
         "tries": head.tries,
-        **asdict(head.lease),
+        "owner": head.lease.owner,
+        "epoch": head.lease.epoch,
+        "expires": head.lease.expires,
     }
     if addition.expected:
         connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})

@@ -18,13 +18,13 @@ FLOW = "bench"
 @tool(read_only=True)
 async def look(order: str) -> str:
     """Look an order up."""
-    return (order[-8:] * RESULT)[:RESULT]
+    return (f"Order {order[:12]} left the warehouse in the morning; it is on time. " * 20)[:RESULT]
 
 
 def arguments(turn: int) -> str:
     """200 bytes of arguments, other ones for each turn."""
-    padded = f"{turn}".rjust(ARGUMENTS - len('{"order": ""}'), "x")
-    return json.dumps({"order": padded})
+    words = f"{turn:012} that was to come on Monday, as the customer says " * 4
+    return json.dumps({"order": words[: ARGUMENTS - len('{"order": ""}')]})
 
 
 class Instant:
