@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterable
 from engine.api.looking import records_in
 from engine.codec.chain import AuditKeys
 from engine.core.record import CallRecord
-from engine.keeping.check import examine_archives
 from engine.keeping.keeper import Keeper
 from engine.runtime.host import Host
 from engine.runtime.verify import Anchor, Examined, anchors_of, by_run, examine
@@ -49,6 +48,8 @@ class Auditing(ABC):
 
         What is not as it was anchored, or is gone since, is damaged.
         """
+        from engine.keeping.check import examine_archives
+
         wanted = by_run(anchors)
         found = await examine(self._host.store, self._keys, wanted)
         await examine_archives(self._keeper, found, wanted)

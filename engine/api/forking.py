@@ -15,7 +15,6 @@ from engine.core.schema import ArgumentsError
 from engine.errors import BadInputError
 from engine.journal.walk import walk
 from engine.ports import Clock, Entry
-from engine.replaying.fork import forked
 from engine.runtime.host import Host
 from engine.runtime.load import unknown
 
@@ -71,6 +70,8 @@ class Forking(ABC):
         )
         seq = (await self._host.load(run_id)).live.seq
         entries = (await self.entries(run_id))[:seq]
+        from engine.replaying.fork import forked
+
         journal = forked(walk(entries, run_id, self._keys), wish, self._clock.now())
         if run := fold(journal):
             self._require_taken(run, wish)

@@ -4,15 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.approvers import named
 from engine.core.clean import clean_text
 from engine.errors import BadInputError
-from engine.keeping.archive import Archiving, archive
-from engine.keeping.erase import Asked
-from engine.keeping.forget import Forgetting, forget
 from engine.keeping.keeper import Keeper
 from engine.runtime.acting import require_person
+
+if TYPE_CHECKING:
+    from engine.keeping.archive import Archiving
+    from engine.keeping.forget import Forgetting
 
 
 class Keeping(ABC):
@@ -28,7 +30,7 @@ class Keeping(ABC):
     def _logs(self) -> tuple[Path, ...]:
         """The log files that the engine writes."""
 
-    async def archive(self, *, ended_before: float, to: str | Path) -> Archiving:
+    async def archive(self, *, ended_before: float, to: str | Path) -> "Archiving":
         """What became of the runs that ended, and were left alone, for so many seconds.
 
         They are in one new packed log in the folder `to`, and only there; the store keeps a
@@ -36,6 +38,8 @@ class Keeping(ABC):
         Runs that cannot be read are left where they are, and named. Raises BadInputError for
         a time below 0, EngineError where the file cannot be written.
         """
+        from engine.keeping.archive import archive
+
         require_person("archive runs")
         try:
             before = self._keeper.clock.now() - timedelta(seconds=ended_before)
@@ -54,7 +58,7 @@ class Keeping(ABC):
         logs: Iterable[str | Path] = (),
         by: str,
         reason: str | None = None,
-    ) -> Forgetting:
+    ) -> "Forgetting":
         """What became of erasing what was said in these runs, and in those about `customer`.
 
         What is remembered of the customer, and what these runs noted, is removed, and a row
@@ -65,6 +69,9 @@ class Keeping(ABC):
         more; broken off, it is finished by doing it again. Raises BadInputError where nothing
         is named, or a log is not there.
         """
+        from engine.keeping.erase import Asked
+        from engine.keeping.forget import forget
+
         require_person("erase runs")
         if not runs and not customer:
             raise BadInputError("say which runs, or which customer, are to be forgotten")

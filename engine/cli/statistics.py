@@ -66,7 +66,7 @@ def _in_store(settings: Settings, wanted: _Wanted) -> "Statistics":
 
 
 def _in_logs(settings: Settings, logs: tuple[Path, ...], wanted: _Wanted) -> "Statistics":
-    from engine.api.reckoning import statistics_of
+    from engine.api.logged import statistics_of
     from engine.logs.reading import Tally
 
     lines = Tally()

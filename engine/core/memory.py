@@ -15,6 +15,7 @@ from engine.errors import DefinitionError
 FactKind = Literal["fact", "preference", "summary"]
 LONGEST = 2000  # characters of a fact
 MOST_KNOWN = 50
+TOOL_NAMES = ("remember", "recall", "forget")  # of the tools in memory_tools
 
 
 class Fact(Shape):

@@ -2,12 +2,10 @@
 
 from collections import Counter
 
-from engine.core.memory import LONGEST
-from engine.core.memory_tools import MEMORY_TOOLS
+from engine.core.memory import LONGEST, TOOL_NAMES
 from engine.core.run import Run
 
 _ASKED, _ANSWERED = 400, 900  # characters
-_OWN = frozenset(one.name for one in MEMORY_TOOLS)
 
 
 def recap_of(run: Run) -> str:
@@ -20,7 +18,7 @@ def recap_of(run: Run) -> str:
         call.function.name
         for message in run.messages
         for call in message.tool_calls
-        if call.function.name not in _OWN
+        if call.function.name not in TOOL_NAMES
     )
     tools = ", ".join(name if n == 1 else f"{name} ({n} times)" for name, n in calls.items())
     parts = [f"Asked: {_cut(said[0], _ASKED)}" if said else "", f"Called: {tools}" if tools else ""]

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -121,21 +122,29 @@ class Telemetry:
         except OSError as error:
             raise BadInputError(f"the log {target} cannot be written: {error.strerror}") from error
         self._files.append(file)
-        return _file_logger(file)
+        return _FileLogger(file)
 
 
 def _words(error: Exception) -> str:
     return without_tokens(str(error))
 
 
-def _file_logger(file: LogFile) -> Logger:
-    import structlog
+class _FileLogger:
+    """The structlog logger of a file, made for its first line: most commands tell none."""
 
-    # Bound at once: the lazy proxy would be asked for each line what it stands for.
-    logger: Logger = structlog.wrap_logger(
-        structlog.BytesLogger(cast(BinaryIO, file)),
-        processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        context_class=dict,
-    ).bind()
-    return logger
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+
+    @cached_property
+    def info(self) -> Callable[..., object]:
+        """See Logger."""
+        import structlog
+
+        # Bound at once: the lazy proxy would be asked for each line what it stands for.
+        logger: Logger = structlog.wrap_logger(
+            structlog.BytesLogger(cast(BinaryIO, self._file)),
+            processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            context_class=dict,
+        ).bind()
+        return logger.info

@@ -210,18 +210,19 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
         "expires": head.lease.expires,
     }
     if addition.expected:
-        connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})
+        moved = connection.execute(_SQL["move_run"], {**row, "expected": addition.expected})
     else:
         leavings.put_back(connection, addition, _SQL)
-        connection.execute(_SQL["insert_run"], row)
-    if not connection.changes():
+        moved = connection.execute(_SQL["insert_run"], row)
+    run = moved.get
+    if run is None:
         raise _conflict(addition, _one_head(connection, head.run_id))
     leavings.replace_entries(connection, addition, _SQL)
     connection.executemany(
         _SQL["insert_event"],
         (
             (
-                *(head.run_id, one.seq, one.at, one.kind, one.data, one.digest),
+                *(run, one.seq, one.at, one.kind, one.data, one.digest),
                 *(one.key or None, one.cover or None),
             )
             for one in addition.entries

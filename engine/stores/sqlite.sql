@@ -65,26 +65,28 @@ CREATE INDEX archived_by_place ON archived (place, run_id);
 -- An older program, which would not erase them, leaves such a file alone.
 
 -- name: insert_run
--- A new run's row; fails where the id is taken.
+-- A new run's row, and its place; nothing where the id is taken.
 INSERT INTO runs
   (run_id, workflow, state, seq, logged, checkpoint, ready_at, owner, epoch, expires, tries)
 VALUES (
   :run_id, :workflow, :state, :seq, :logged, :checkpoint, :ready_at, :owner, :epoch, :expires,
   :tries
 )
-ON CONFLICT (run_id) DO NOTHING;
+ON CONFLICT (run_id) DO NOTHING
+RETURNING id;
 
 -- name: move_run
--- The run's row after a commit, fenced by the seq and the epoch that the commit expects.
+-- The run's row after a commit, fenced by the seq and the epoch that the commit expects; its place.
 UPDATE runs SET
   state = :state, seq = :seq, logged = max(logged, :logged), checkpoint = :checkpoint,
   ready_at = :ready_at, tries = 0
-WHERE run_id = :run_id AND seq = :expected AND epoch = :epoch;
+WHERE run_id = :run_id AND seq = :expected AND epoch = :epoch
+RETURNING id;
 
 -- name: insert_event
 -- One more row of a run's journal.
 INSERT INTO events (run, seq, at, kind, data, digest, key, cover)
-VALUES ((SELECT id FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entries
 -- A run's journal, oldest first, of these types, whatever stands there.

@@ -7,10 +7,12 @@ commit takes.
 import asyncio
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from statistics import quantiles
+from threading import Thread
 
 from engine import Engine
 from engine.ports import Append
@@ -60,21 +62,65 @@ class Ours:
         return sum(run.seq for run in runs) / took
 
 
-def bare(additions: Sequence[Sequence[Append]], where: Path) -> float:
-    """Transitions a second: what waits is committed together; each run waits for its own."""
-    connection = plain.opened(where / "bare.db")
-    waiting = deque(deque(one) for one in additions)
-    began, entries = time.perf_counter(), 0
-    while waiting:
-        connection.execute("BEGIN IMMEDIATE")
-        for run in waiting:
-            one = run.popleft()
-            plain.write(connection, one)
-            entries += len(one.entries)
-        connection.execute("COMMIT")
-        waiting = deque(run for run in waiting if run)
+class Bare:
+    """A thread that writes the rows that are handed to it, all that wait in one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = plain.opened(path)
+        self._queue = SimpleQueue[tuple[Append, asyncio.Future[None]] | None]()
+        self._loop = asyncio.get_running_loop()
+        self._thread = Thread(target=self._serve)
+        self._thread.start()
+
+    async def append(self, addition: Append) -> None:
+        """Nothing, once it is durable."""
+        told = self._loop.create_future()
+        self._queue.put((addition, told))
+        await told
+
+    def close(self) -> None:
+        """Nothing, once the thread has ended."""
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            waiting = [first, *self._others()]
+            self._connection.execute("BEGIN IMMEDIATE")
+            for one, _ in waiting:
+                plain.write(self._connection, one)
+            self._connection.execute("COMMIT")
+            self._loop.call_soon_threadsafe(_tell, [told for _, told in waiting])
+
+    def _others(self) -> Iterator[tuple[Append, asyncio.Future[None]]]:
+        while not self._queue.empty():
+            if (one := self._queue.get()) is not None:
+                yield one
+
+
+def _tell(waiting: Sequence[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        one.set_result(None)
+
+
+def _bare(additions: Sequence[Sequence[Append]], where: Path) -> float:
+    return asyncio.run(bare(additions, where))
+
+
+async def bare(additions: Sequence[Sequence[Append]], where: Path) -> float:
+    """Transitions a second of a bare writer thread: each run waits for its own commits."""
+    writer = Bare(where / "bare.db")
+
+    async def run(one: Sequence[Append]) -> int:
+        for addition in one:
+            await writer.append(addition)
+        return sum(len(addition.entries) for addition in one)
+
+    began = time.perf_counter()
+    entries = sum(await asyncio.gather(*map(run, additions)))
     took = time.perf_counter() - began
-    connection.close()
+    writer.close()
     return entries / took
 
 
@@ -84,7 +130,7 @@ def measure(runs: int = RUNS) -> Outcome:
         pattern = asyncio.run(appends(where, TURNS))
     additions = [renamed(pattern, f"r{n}") for n in range(runs)]
     ours = Ours(runs)
-    rates = interleaved(ROUNDS, {"ours": ours, "bare": lambda where: bare(additions, where)})
+    rates = interleaved(ROUNDS, {"ours": ours, "bare": partial(_bare, additions)})
     sync, worst = sync_seconds(), sorted(ours.worst)[len(ours.worst) // 2]
     row = {"runs": runs, "ours /s": rates["ours"], "bare /s": rates["bare"]}
     return Outcome(
