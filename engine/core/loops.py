@@ -1,6 +1,6 @@
 """Whether a run goes round in circles: the same calls, again and again, with the same results."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -20,8 +20,20 @@ class Circle(NamedTuple):
 
 
 class _Turn(NamedTuple):
+    """What was asked and what came of it: names, results, and arguments as they were written."""
+
     place: int
     calls: list[tuple[str, str, str]]
+
+    @property
+    def outline(self) -> list[tuple[str, str]]:
+        """What can be compared at once."""
+        return sorted([(name, result) for name, result, _ in self.calls])
+
+    @property
+    def whole(self) -> list[tuple[str, str, str]]:
+        """All of it, however the arguments were written."""
+        return sorted([(name, result, _written(text)) for name, result, text in self.calls])
 
 
 def circle(messages: Sequence[Message], most: int) -> Circle | None:
@@ -32,20 +44,21 @@ def circle(messages: Sequence[Message], most: int) -> Circle | None:
     """
     newest = _turns(messages)
     turns = list(islice(newest, _LONGEST + 1))
-    if all(one.calls != turns[0].calls for one in turns[1:]):
+    if not turns or turns[0].outline not in [one.outline for one in turns[1:]]:
         return None  # mostly; no more of a long transcript is looked at
     turns = [*turns, *islice(newest, _LONGEST * most)][: _LONGEST * most]
-    found = ((_rounds(turns, length), length) for length in range(1, _LONGEST + 1))
+    calls = [one.whole for one in turns]
+    found = ((_rounds(calls, length), length) for length in range(1, _LONGEST + 1))
     rounds, length = max(found, key=lambda one: one[0])
     if rounds < 2:  # noqa: PLR2004 # once is no repetition
         return None
     return Circle(rounds, turns[rounds * length - 1].place, turns[0].place)
 
 
-def _rounds(turns: list[_Turn], length: int) -> int:
+def _rounds(turns: list[list[tuple[str, str, str]]], length: int) -> int:
     """How many rounds of that many turns are alike, counted from the newest."""
     alike = 0
-    while alike + length < len(turns) and turns[alike].calls == turns[alike + length].calls:
+    while alike + length < len(turns) and turns[alike] == turns[alike + length]:
         alike += 1
     return alike // length + 1
 
@@ -60,15 +73,14 @@ def _turns(messages: Sequence[Message]) -> Iterator[_Turn]:
         elif message.role == "assistant":
             if not message.tool_calls:
                 return
-            calls = ((call, results.get(call.id, "")) for call in message.tool_calls)
-            yield _Turn(place, sorted(_told(call, result) for call, result in calls))
+            yield _Turn(place, [_told(call, results) for call in message.tool_calls])
             results = {}
 
 
-def _told(call: ToolCall, result: str) -> tuple[str, str, str]:
-    """The call, its arguments and its result, without what differs though they are the same."""
-    rest = result.replace(call.id, "")  # which a note on its rest names
-    return call.function.name, _written(call.function.arguments), rest
+def _told(call: ToolCall, results: Mapping[str, str]) -> tuple[str, str, str]:
+    """The call and its result, without what differs though they are the same."""
+    result = results.get(call.id, "").replace(call.id, "")  # which a note on its rest names
+    return call.function.name, result, call.function.arguments
 
 
 @lru_cache(maxsize=1024)

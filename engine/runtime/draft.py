@@ -58,10 +58,12 @@ class Draft:
 
     def record(self, events: tuple[Event, ...], now: datetime) -> None:
         """Move the run on by `events`, guarded by the machine, for the next commit to keep."""
-        at = from_ticks(ticks(now))  # as it will be read again
+        at = ticks(now)
+        when = from_ticks(at)  # as it will be read again
         for event in events:
             seq = self.run.seq + 1 if self.run else 1
-            self.staged.append(self._take(Recorded.trusted(seq=seq, at=at, event=event)))
+            recorded = Recorded.trusted(seq=seq, at=when, event=event)
+            self.staged.append(self._take(recorded, at))
 
     def report(self, outcome: Event, now: datetime, change: MemoryChange = NOTHING) -> None:
         """Record what happened outside, which must be kept whatever else becomes of the run."""
@@ -109,10 +111,10 @@ class Draft:
         self.forgeable |= bool(step.entry.cover) and not step.entry.key
         self._moved(step)
 
-    def _take(self, recorded: Recorded) -> Entry:
+    def _take(self, recorded: Recorded, at: int) -> Entry:
         before, previous, key = self.run, self.digest, self.keys.newest
         run, data = evolve(before, recorded), encode_event(recorded.event)
-        place = Place(run.id, recorded.seq, ticks(recorded.at), recorded.event.kind)
+        place = Place(run.id, recorded.seq, at, recorded.event.kind)
         self.digest = chain(previous, place, data, self.keys, key)
         taken = Entry(place.seq, place.at, place.kind, data, self.digest, key)
         self._moved(Step(taken, recorded, before, run, previous))

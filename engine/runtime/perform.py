@@ -100,8 +100,9 @@ async def _tried(
     began, took = clock.now(), dict[str, object]()
     try:
         reply = await reply_of(turn.model, request, hear)
-        took = _took(reply, prices)
-        turn.settle(_told(reply).total_tokens)
+        usage = _told(reply)
+        took = _took(reply, usage, prices)
+        turn.settle(usage.total_tokens)
         return _replied(reply, {**took, **_seconds(began, clock)}, read)
     except ContextOverflowError as error:
         now = clock.now()
@@ -128,9 +129,8 @@ def _failed(
     return whole
 
 
-def _took(reply: ModelReply, prices: Prices) -> dict[str, object]:
+def _took(reply: ModelReply, usage: Usage, prices: Prices) -> dict[str, object]:
     name = reply.model if isinstance(reply.model, str) else None  # an endpoint may say anything
-    usage = _told(reply)
     return {
         "usage": usage,
         "model": clean_value(reply.model),

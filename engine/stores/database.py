@@ -8,6 +8,7 @@ from engine.errors import NotAStoreError, StoreError, StoreTooNewError
 
 APPLICATION_ID = 0x57415953  # "WAYS": tells our files from other programs' databases
 BUSY_MS = 10_000
+_PAGE = 2048  # bytes: a commit writes whole pages, and most events are far smaller
 
 
 def connect(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
@@ -72,6 +73,7 @@ def _looked_at(path: Path, flags: int) -> tuple[int, int, int]:
 def _prepare(connection: apsw.Connection, migrations: tuple[str, ...]) -> None:
     connection.set_busy_timeout(BUSY_MS)
     if not connection.pragma("user_version"):
+        connection.pragma("page_size", _PAGE)
         connection.pragma("auto_vacuum", 2)  # of a new file: what is freed can be given back
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")  # NORMAL loses committed intents at a power cut
