@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.api import Engine
     from engine.core.run import Run
 
+_LONG = 5  # seconds to wait
 _KEPT_FREE = 4  # lines of the screen
 
 
@@ -178,9 +179,18 @@ def describe(fields: dict[str, object]) -> str:
     data = fields["data"] if isinstance(fields["data"], dict) else {}
     source = fields["source"] or "[*]"
     move = str(source) if source == fields["dest"] else f"{source} -> {fields['dest']}"
-    detail = short(_detail(data))
+    detail = short(_detail(data)) + _again(data, str(fields["at"]))
     place = f"{short(str(fields['run_id']))} {fields['seq']:>3}"
     return f"{place}  {fields['trigger']:<18} {move}  {detail}".rstrip()
+
+
+def _again(data: dict[str, object], at: str) -> str:
+    """When it is tried again, where that takes long enough to wonder."""
+    if not isinstance(again := data.get("retry_at"), str):
+        return ""
+    due = datetime.fromisoformat(again)
+    late = (due - datetime.fromisoformat(at)).total_seconds() >= _LONG
+    return f"  (again at {due:%H:%M:%S} UTC)" if late else ""
 
 
 def _detail(data: dict[str, object]) -> str:

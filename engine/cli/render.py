@@ -1,7 +1,7 @@
 """Runs and approvals as people read them, and as machines do."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -71,10 +71,28 @@ def _print_waiting(run: Run, settings: Settings) -> None:
     for approval in run.approvals:
         click.echo()
         print_approval(pending_of(run, approval), settings)
+    for line in _tried(run):
+        click.echo(line)
     if run.state in (State.AwaitingModel, State.DispatchingTools):
         go_on = settings.hint("resume", run.id)
         click.echo("It is left to a worker (waystation worker), or driven elsewhere.")
         click.echo(f"To go on here: {go_on}")
+
+
+def _tried(run: Run) -> Iterator[str]:
+    """What came to nothing, and when it is tried again."""
+    if run.failure and run.retry_at:
+        times = f"{run.failures} times, at last" if run.failures > 1 else "once"
+        yield (
+            f"The model failed {times} with: {short(run.failure, 200)}\n"
+            f"  it is asked again at {run.retry_at:{_TIME}} UTC"
+        )
+    for call in run.calls:
+        if call.error and call.retry_at:
+            yield (
+                f"{visible(call.id)} ({visible(call.tool)}) failed with: {short(call.error, 200)}\n"
+                f"  it is tried again at {call.retry_at:{_TIME}} UTC"
+            )
 
 
 def print_transcript(run: Run) -> None:
