@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -261,12 +262,24 @@ def test_a_run_that_the_model_refuses_exits_1_and_is_kept() -> None:
     assert "sk-secret" not in done.stdout + done.stderr + Path(".waystation/runs.jsonl").read_text()
 
 
-def test_listing_imports_only_what_it_needs() -> None:
-    waystation("start", "refunds", MESSAGE)
-    code = """
+_NEVER = ("openai", "httpx2", "rich", "structlog", "jsonschema", "hypothesis")
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (["list", "--json"], (*_NEVER, "pydantic.main", "transitions", "workflows")),
+        (["show", "r1"], _NEVER),
+        (["resume", "r1"], _NEVER),
+    ],
+    ids=lambda one: one[0],
+)
+def test_a_command_imports_only_what_it_needs(words: list[str], unneeded: Sequence[str]) -> None:
+    waystation("start", "refunds", MESSAGE, "--run-id", "r1")
+    code = f"""
 import sys
 from engine.cli import main
-sys.argv[1:] = ["list", "--json"]
+sys.argv[1:] = {words!r}
 try:
     main()
 except SystemExit:
@@ -275,15 +288,5 @@ except SystemExit:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stderr
     assert "'apsw'" in loaded
-    for unneeded in (
-        "openai",
-        "pydantic.main",
-        "transitions",
-        "httpx2",
-        "rich",
-        "structlog",
-        "jsonschema",
-        "workflows",
-        "hypothesis",
-    ):
-        assert f"'{unneeded}'" not in loaded
+    for one in unneeded:
+        assert f"'{one}'" not in loaded

@@ -24,6 +24,8 @@ from engine import (
     tool,
 )
 from engine.core.evolve import fold
+from engine.core.memory import TOOL_NAMES
+from engine.core.memory_tools import MEMORY_TOOLS
 from engine.stores.memory import MemoryStore
 from tests.runtime.remembering import (
     FACTS_ONLY,
@@ -40,6 +42,10 @@ from tests.runtime.test_engine import OK, SQLITE, calls
 
 TOKEN = "sk-Canary0123456789abcdefghij"  # noqa: S105 # known to the tests alone
 BOTH = pytest.mark.parametrize("url", ["memory://", SQLITE])
+
+
+def test_the_tools_are_known_by_their_names() -> None:
+    assert tuple(one.name for one in MEMORY_TOOLS) == TOOL_NAMES
 
 
 @pytest.fixture(params=["memory", "sqlite"])
