@@ -195,9 +195,13 @@ async def test_no_bit_of_a_checkpoint_is_another_unseen() -> None:
     assert refused == len(whole) > 100
 
 
+_PAGE, _PAGES = 2048, 22  # bytes
+
+
 def sizes() -> list[int]:
-    """Where a file of the store's twelve pages may be cut off: between them, and within them."""
-    return [size for page in range(1, 11) for size in (page * 4096, page * 4096 + 100)] + [45_056]
+    """Where a file of the store's pages may be cut off: between them, and within all but the last."""
+    between = [page * _PAGE for page in range(1, _PAGES)]
+    return [*between, *(size + 100 for size in between[:-1])]
 
 
 @pytest.mark.parametrize("size", sizes())
@@ -205,7 +209,7 @@ def sizes() -> list[int]:
 async def test_a_truncated_store_is_refused_by_name_and_not_touched(size: int) -> None:
     path = Path("runs.db")
     whole = path.read_bytes()  # noqa: ASYNC240 # nothing else runs
-    assert len(whole) > size
+    assert len(whole) == _PAGES * _PAGE
     path.write_bytes(whole[:size])  # noqa: ASYNC240 # as above
     for touch in ("run", "resume", "journal"):
         async with shop() as waystation:
@@ -222,7 +226,7 @@ async def test_a_store_whose_last_page_is_torn_is_found_out() -> None:
     # SQLite reads what is missing of it as zeros, so only a look at the whole may find it.
     path = Path("runs.db")
     whole = path.read_bytes()  # noqa: ASYNC240 # nothing else runs
-    path.write_bytes(whole[: len(whole) - 4000])  # noqa: ASYNC240 # as above
+    path.write_bytes(whole[: len(whole) - _PAGE + 96])  # noqa: ASYNC240 # as above
     async with shop() as waystation:
         damaged = await waystation.damaged()
         for run_id in ("hurt", "parked", "done"):
