@@ -199,7 +199,7 @@ _PAGE, _PAGES = 2048, 22  # bytes
 
 
 def sizes() -> list[int]:
-    """Where a file of the store's pages may be cut off: between them, and within all but the last."""
+    """Where the file may be cut off: between its pages, and within all but the last."""
     between = [page * _PAGE for page in range(1, _PAGES)]
     return [*between, *(size + 100 for size in between[:-1])]
 
