@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from engine.core.messages import Message, Usage
 from engine.core.strict import strict_schema
 from engine.core.tool import Tool
@@ -30,6 +32,7 @@ DEFAULT_MODEL = "gpt-5-mini"
 
 _DEFAULT_ADDRESS = "https://api.openai.com/v1"  # the SDK's own
 
+_MESSAGES = TypeAdapter(tuple[Message, ...])
 _PASSING = frozenset({408, 409, 425, 429})
 _FOR_GOOD = frozenset({"insufficient_quota"})
 
@@ -108,7 +111,7 @@ class OpenAIModel:
         All that stands in `messages` or `tools` it walks at every call, which for 200 turns
         takes ten times as long as all the rest; over the wire both are the same.
         """
-        whole: dict[str, Any] = {"messages": [_wire(message) for message in request.messages]}
+        whole: dict[str, Any] = {"messages": _wire(request.messages)}
         body: dict[str, Any] = {"model": self.name, "messages": [], "extra_body": whole}
         if request.tools:
             body["tools"], whole["tools"] = [], [_declare(tool) for tool in request.tools]
@@ -176,12 +179,14 @@ def _fields(chunk: object) -> dict[str, Any]:
     return chunk.to_dict(mode="python", warnings=False)
 
 
-def _wire(message: Message) -> dict[str, Any]:
-    """The message as Chat Completions takes it, the same whether live or read from a journal."""
-    fields = message.model_dump(mode="json", exclude_none=True)
-    if not message.tool_calls:
-        fields.pop("tool_calls", None)
-    return {**fields, "role": message.role, "content": message.content}
+def _wire(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """The messages as Chat Completions takes them, the same whether live or out of a journal."""
+    wire = _MESSAGES.dump_python(messages, mode="json", exclude_none=True)
+    for message, fields in zip(messages, wire, strict=True):
+        fields["content"] = message.content  # null, too
+        if not message.tool_calls:
+            fields.pop("tool_calls", None)
+    return list(wire)
 
 
 def _declare(tool: Tool) -> dict[str, Any]:
