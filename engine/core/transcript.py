@@ -22,7 +22,7 @@ def heard(run: Run, event: ev.MessageReceived) -> Changes:
 
 def closed(run: Run) -> Changes:
     """The run after a turn: its results in the model's order, and what came meanwhile."""
-    messages = (*run.messages, *_in_model_order(run), *run.inbox)
+    messages = run.messages + _in_model_order(run) + run.inbox
     gave = results_of(run) or run.gave
     return {"messages": messages, "inbox": (), "calls": (), "results": (), "gave": gave}
 
@@ -33,7 +33,8 @@ def replied(run: Run, event: ev.ToolsRequested | ev.ModelAnswered | ev.AnswerSup
     unseen = run.messages[seen:]
     asks, answers = event.kind == "tools_requested", event.kind == "model_answered"
     return {
-        "messages": (*run.messages[:seen], event.message, *(() if asks else unseen)),
+        # Added, not unpacked: a long transcript is copied once, and not three times.
+        "messages": run.messages[:seen] + ((event.message,) if asks else (event.message, *unseen)),
         "inbox": unseen if asks else (),
         "unread": len(unseen),
         "calls": tuple(

@@ -92,6 +92,17 @@ def sync_seconds(times: int = 50) -> float:
     return median(taken)
 
 
+def loop_seconds() -> float:
+    """What a loop of a million steps takes just now: a shared machine is not always as fast."""
+    taken = list[float]()
+    for _ in range(5):
+        began, total = time.perf_counter(), 0
+        for step in range(1_000_000):
+            total += step
+        taken.append(time.perf_counter() - began)
+    return median(taken)
+
+
 def machine() -> str:
     """What was measured on, in words."""
     return (
