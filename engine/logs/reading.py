@@ -61,7 +61,7 @@ def read_lines(files: Iterable[Path], tally: Tally) -> Iterator[Line]:
 def _ours(raw: bytes, where: str, tally: Tally) -> Line | None:
     """The line; None for another program's, and for a damaged one, which is noted."""
     try:
-        if raw.startswith(b"{") and sum(mark in raw for mark in _OURS) == len(_OURS):
+        if raw.startswith(b"{") and all(mark in raw for mark in _OURS):
             return read_line(raw)
     except ValueError as error:
         words = f"it cannot be read: {error}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby, islice
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -21,9 +21,10 @@ CREATE TABLE lines (
 )
 """
 _ADD = "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INDEX = "CREATE INDEX lines_in_order ON lines (run_id, seq)"
+_INDEX = "CREATE INDEX lines_in_order ON lines (run_id, seq, digest)"
 _RUNS = "SELECT run_id FROM lines GROUP BY run_id ORDER BY min(at), run_id"
-_OF_RUN = "SELECT DISTINCT * FROM lines WHERE run_id = ? ORDER BY seq, digest"
+_OF_RUN = "SELECT * FROM lines WHERE run_id = ? ORDER BY seq, digest"
+_SEQ = 4  # the place of that column
 
 
 class Sorted:
@@ -56,9 +57,9 @@ class Sorted:
     def of(self, run_id: str) -> Iterator[tuple[int, tuple[Line, ...]]]:
         """The different lines that there are for each seq of a run, in order."""
         with _kept():
-            found = (_line(row) for row in self._database.execute(_OF_RUN, (run_id,)))
-            for seq, lines in groupby(found, attrgetter("entry.seq")):
-                yield seq, tuple(lines)
+            found = self._database.execute(_OF_RUN, (run_id,))
+            for seq, rows in groupby(found, itemgetter(_SEQ)):
+                yield seq, tuple(map(_line, dict.fromkeys(rows)))  # each of them once
 
 
 @contextmanager

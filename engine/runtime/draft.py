@@ -28,14 +28,16 @@ class Draft:
     next commit leaves less. `outcomes` are those of the
     staged events that tell what happened outside, with how many messages there were then, and
     what each had remembered; `memory` is what the next commit has of that.
-    `forgeable` is whether something in it was masked without an audit key.
+    `forgeable` is whether something in it was masked without an audit key. What must not be told
+    is `known`, but for events that are `unread`.
     """
 
     keys: AuditKeys = PLAIN
     run: Run | None = None
     digest: bytes = GENESIS
     key: str = ""
-    secrecy: Secrecy = field(default_factory=Secrecy)
+    known: Secrecy = field(default_factory=Secrecy)
+    unread: list[tuple[Event, bytes]] = field(default_factory=list)
     lease: Lease = field(default_factory=Lease)
     staged: list[Entry] = field(default_factory=list)
     replaced: tuple[Entry, ...] = ()
@@ -50,6 +52,14 @@ class Draft:
         if self.run is None:
             raise EngineError("the run has not been started")
         return self.run
+
+    @property
+    def secrecy(self) -> Secrecy:
+        """What of the run must not be told; it is found out when it is first asked for."""
+        unread, self.unread = self.unread, []
+        for event, data in unread:
+            self.known = self.known.after(event, data)
+        return self.known
 
     @property
     def logged(self) -> int:
@@ -81,7 +91,9 @@ class Draft:
 
     def copy(self) -> Self:
         """The run as it now is, for `become`."""
-        return replace(self, staged=[*self.staged], lines=[*self.lines], outcomes=[*self.outcomes])
+        same = replace(self, unread=[*self.unread], outcomes=[*self.outcomes])
+        same.staged, same.lines = [*self.staged], [*self.lines]
+        return same
 
     def become(self, other: Self) -> None:
         """Forget what was staged, and be the run as `other` has it."""
@@ -105,25 +117,25 @@ class Draft:
         expected = run.seq - len(self.staged)
         return Append(expected, tuple(self.staged), head, self.replaced, self.memory)
 
+    def pass_by(self, step: Step) -> None:
+        """Move the run on by one step that the log is not to be told of."""
+        entry = step.entry
+        self.run, self.digest, self.key = step.run, entry.digest, entry.key
+        self.forgeable |= bool(entry.cover) and not entry.key
+        self.unread.append((step.recorded.event, entry.data))
+
     def follow(self, step: Step) -> None:
-        """Move the run on by one journalled step."""
-        self.digest = step.entry.digest
-        self.forgeable |= bool(step.entry.cover) and not step.entry.key
-        self._moved(step)
+        """Move the run on by one step that the log has to be told of."""
+        self.pass_by(step)
+        run, source = step.run, step.before.state if step.before else None
+        told = (run.id, run.workflow, source, run.state, step.entry)
+        self.lines.append(Line(*told, self.secrecy, step.previous))
 
     def _take(self, recorded: Recorded, at: int) -> Entry:
         before, previous, key = self.run, self.digest, self.keys.newest
         run, data = evolve(before, recorded), encode_event(recorded.event)
         place = Place(run.id, recorded.seq, at, recorded.event.kind)
-        self.digest = chain(previous, place, data, self.keys, key)
-        taken = Entry(place.seq, place.at, place.kind, data, self.digest, key)
-        self._moved(Step(taken, recorded, before, run, previous))
+        digest = chain(previous, place, data, self.keys, key)
+        taken = Entry(place.seq, place.at, place.kind, data, digest, key)
+        self.follow(Step(taken, recorded, before, run, previous))
         return taken
-
-    def _moved(self, step: Step) -> None:
-        run, entry = step.run, step.entry
-        self.run, self.key = run, entry.key
-        self.secrecy = self.secrecy.after(step.recorded.event, entry.data)
-        source = step.before.state if step.before else None
-        told = (run.id, run.workflow, source, run.state, entry)
-        self.lines.append(Line(*told, self.secrecy, step.previous))

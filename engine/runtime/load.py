@@ -74,7 +74,10 @@ async def load_unsealed(
     events: list[Recorded] = []
     covered = False
     for step in walk(entries, run_id, keys):
-        draft.follow(step)
+        if step.entry.seq <= head.logged:
+            draft.pass_by(step)
+        else:
+            draft.follow(step)
         events.append(step.recorded)
         covered = covered or bool(step.entry.cover)
     _agree(draft, head)
@@ -82,7 +85,6 @@ async def load_unsealed(
         raise CorruptRunError(
             f"run {run_id} is damaged: what {', '.join(calls)} is to run with is masked"
         )
-    draft.lines = [line for line in draft.lines if line.entry.seq > head.logged]
     return draft, tuple(events)
 
 

@@ -23,8 +23,7 @@ async def put_back(store: Store, steps: Iterable[Step], keys: AuditKeys, now: da
     """
     draft, entries = Draft(keys), []
     for step in steps:
-        draft.follow(step)
-        draft.lines.clear()
+        draft.pass_by(step)
         entries.append(step.entry)
     try:
         require_run_id(draft.live.id)
