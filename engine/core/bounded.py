@@ -102,10 +102,12 @@ def _context_of(
 ) -> Changes:
     """How long the transcript is with the reply: as the model counted, else by an estimate."""
     seen = len(run.messages) if event.seen is None else event.seen
-    counted = event.usage.total_tokens
-    new = (*run.messages[run.context_messages : seen], event.message)
+    tokens = counted = event.usage.total_tokens
+    if not counted:
+        new = (*run.messages[run.context_messages : seen], event.message)
+        tokens = run.context_tokens + tokens_in(new)
     return {
-        "context_tokens": counted or run.context_tokens + tokens_in(new),
+        "context_tokens": tokens,
         "context_messages": seen + 1,
         "tools_counted": run.tools_counted or counted > 0,
     }

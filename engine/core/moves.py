@@ -10,7 +10,7 @@ Changes = dict[str, object]
 def move(run: Run, call_id: str, status: CallStatus, **changes: object) -> Changes:
     """The call at `status`; KeyError where the turn has no such call."""
     changed = run.call(call_id).model_copy(update={"status": status, **changes})
-    return {"calls": tuple(changed if call.id == call_id else call for call in run.calls)}
+    return {"calls": tuple([changed if call.id == call_id else call for call in run.calls])}
 
 
 def settle(  # noqa: PLR0913 # a result has these

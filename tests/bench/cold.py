@@ -64,7 +64,7 @@ def _commands(where: Path) -> dict[str, Sequence[str]]:
 def measure() -> Outcome:
     """Milliseconds, medians of what is taken in turn."""
     with folder() as where:
-        asyncio.run(run_once(where, TURNS))
+        asyncio.run(run_once(where, TURNS, log=where / "runs.jsonl"))  # as commands have one
         first, again = zip(
             *(json.loads(_took("-c", _LOAD, f"{where}/runs.db")[1]) for _ in range(ROUNDS)),
             strict=True,

@@ -67,10 +67,11 @@ class Kept(SqliteStore):
         await super().append(addition)
 
 
-async def run_once(folder: Path, turns: int, run_id: str = "r") -> Run:
+async def run_once(folder: Path, turns: int, *, log: Path | None = None) -> Run:
     """A run of so many turns, in a store in that folder."""
-    async with Engine(store=f"sqlite:///{folder}/runs.db", workflows=[workflow(turns)]) as engine:
-        return await engine.start(FLOW, "Hello", run_id)
+    store = f"sqlite:///{folder}/runs.db"
+    async with Engine(store=store, workflows=[workflow(turns)], log=log) as engine:
+        return await engine.start(FLOW, "Hello", "r")
 
 
 async def appends(folder: Path, turns: int) -> Sequence[Append]:
