@@ -53,4 +53,5 @@ async def settle_log(draft: Draft, store: Store, telemetry: Telemetry) -> None:
     await commit(draft, store, telemetry)
     if draft.logged:
         await store.mark_logged(draft.live.id, draft.logged)
-        telemetry.forget(draft.live.id)
+        if not draft.lines:  # else who has been told of them is not told again
+            telemetry.forget(draft.live.id)

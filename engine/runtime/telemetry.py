@@ -5,27 +5,20 @@ structlog or logging.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import orjson
 
 from engine.codec.chain import PLAIN, AuditKeys
 from engine.core.commands import Command
 from engine.core.run import Run
 from engine.core.secrecy import Secrecy
-from engine.core.tokens import without_tokens
 from engine.errors import BadInputError, EngineError
-from engine.journal.lines import EVENT, REFUSED, SCHEMA, Line, fields_of
+from engine.journal.lines import SCHEMA, Line
 from engine.ports import Logger
 from engine.runtime.feeds import Feeds
 from engine.runtime.logfile import LogFile
-
-_AT_ONCE = 100  # lines in one write
+from engine.runtime.teller import FileTeller, Teller
 
 _LOG = logging.getLogger("waystation")
 
@@ -37,53 +30,22 @@ class Telemetry:
         """Take paths (JSON Lines, appended to) and loggers; BadInputError for a bad path."""
         self._keys, self.feeds = keys, Feeds()
         self._files: list[LogFile] = []
-        self._told: dict[str, int] = {}
-        self._failing = False
-        self._loggers: Sequence[Logger] = [self._logger(target) for target in targets]
-        # A logger of the application's is told each line once, whatever becomes of the next,
-        # and in values that any processor takes.
-        only_files = len(self._files) == len(self._loggers)
-        self._at_once = _AT_ONCE if only_files else 1
-        self._read: Callable[[bytes], object] = orjson.Fragment if only_files else orjson.loads
+        self._tellers = [self._teller(target) for target in targets]
 
     @property
     def has_loggers(self) -> bool:
         """Whether there is anybody to tell."""
-        return bool(self._loggers)
+        return bool(self._tellers)
 
     def tell(self, lines: list[Line]) -> None:
-        """Write one event a line to every logger, and take from `lines` what was written.
+        """Write one event a line to every logger, and take from `lines` what all have written.
 
         Nothing that is told twice to this object is written twice. A logger that fails
-        stops no run: what is left in `lines` is owed, and told later. Without a logger
-        all of it is owed, to whoever opens the store with one.
+        stops no run, and no other logger: what is left in `lines` is owed, and told later.
+        Without a logger all of it is owed, to whoever opens the store with one.
         """
-        try:
-            while lines and self._loggers:
-                some = lines[: self._at_once]
-                self._tell_some(some)
-                del lines[: len(some)]
-        except Exception as error:  # noqa: BLE001 # an application's logger may raise anything
-            if not self._failing:
-                _LOG.warning("the log cannot be written, its lines are owed: %s", _words(error))
-            self._failing = True
-        else:
-            self._failing = False
-
-    def _tell_some(self, lines: Sequence[Line]) -> None:
-        with ExitStack() as together:
-            for file in self._files:
-                together.enter_context(file.together())
-            for line in lines:
-                if line.entry.seq > self._told.get(line.run_id, 0):
-                    self._tell_one(line)
-        for line in lines:
-            self._told[line.run_id] = max(line.entry.seq, self._told.get(line.run_id, 0))
-
-    def _tell_one(self, line: Line) -> None:
-        fields = fields_of(line, self._keys, self._read)
-        for logger in self._loggers:
-            logger.info(EVENT, **fields)
+        told = [teller.tell(lines) for teller in self._tellers]
+        del lines[: min(told, default=0)]
 
     def refuse(
         self, run: Run, command: Command, error: EngineError, at: datetime, secrecy: Secrecy
@@ -97,54 +59,27 @@ class Telemetry:
             "command": type(command).__name__.lower(),
             "data": secrecy.fields({**command.model_dump(mode="json"), "why": str(error)}),
         }
-        if not self._loggers:
+        if not self._tellers:
             _LOG.warning("run %s: %s", run.id, secrecy.text(str(error)))
-        try:
-            for logger in self._loggers:
-                logger.info(REFUSED, **fields)
-        except Exception as failed:  # noqa: BLE001 # an application's logger may raise anything
-            _LOG.warning("the log cannot be written: %s", _words(failed))
+        for teller in self._tellers:
+            teller.refuse(fields)
 
     def forget(self, run_id: str) -> None:
         """Nothing; the store knows now what was told of the run."""
-        self._told.pop(run_id, None)
+        for teller in self._tellers:
+            teller.forget(run_id)
 
     def close(self) -> None:
         """Close the files."""
         for file in self._files:
             file.close()
 
-    def _logger(self, target: str | Path | Logger) -> Logger:
+    def _teller(self, target: str | Path | Logger) -> Teller:
         if not isinstance(target, str | Path):
-            return target
+            return Teller(target, self._keys)
         try:
             file = LogFile(Path(target))
         except OSError as error:
             raise BadInputError(f"the log {target} cannot be written: {error.strerror}") from error
         self._files.append(file)
-        return _FileLogger(file)
-
-
-def _words(error: Exception) -> str:
-    return without_tokens(str(error))
-
-
-class _FileLogger:
-    """The structlog logger of a file, made for its first line: most commands tell none."""
-
-    def __init__(self, file: LogFile) -> None:
-        self._file = file
-
-    @cached_property
-    def info(self) -> Callable[..., object]:
-        """See Logger."""
-        import structlog
-
-        # Bound at once: the lazy proxy would be asked for each line what it stands for.
-        logger: Logger = structlog.wrap_logger(
-            structlog.BytesLogger(cast(BinaryIO, self._file)),
-            processors=[structlog.processors.JSONRenderer(serializer=orjson.dumps)],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            context_class=dict,
-        ).bind()
-        return logger.info
+        return FileTeller(file, self._keys)
