@@ -60,6 +60,8 @@ class Forking(ABC):
         Raises BadInputError where there is no such event or call, RefusedError where there
         is no way on from there, RunExistsError where `new_id` is taken.
         """
+        from engine.replaying.fork import forked
+
         wish = Fork(
             run_id=_given(new_id),
             at=at,
@@ -70,8 +72,6 @@ class Forking(ABC):
         )
         seq = (await self._host.load(run_id)).live.seq
         entries = (await self.entries(run_id))[:seq]
-        from engine.replaying.fork import forked
-
         journal = forked(walk(entries, run_id, self._keys), wish, self._clock.now())
         if run := fold(journal):
             self._require_taken(run, wish)

@@ -18,7 +18,7 @@ class Reached(NamedTuple):
 
 
 def reached(run: Run, limits: Limits, now: datetime) -> Reached | None:
-    """The bound that keeps the model from being asked once more; None where none does.
+    """The bound, but for repetition, that keeps the model from being asked once more; or None.
 
     What the next reply takes is not known before. It is taken to be what is known of it:
     its input, and what the newest reply cost.
