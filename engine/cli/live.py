@@ -186,9 +186,10 @@ def describe(fields: dict[str, object]) -> str:
 
 def _again(data: dict[str, object], at: str) -> str:
     """When it is tried again, where that takes long enough to wonder."""
-    if not isinstance(again := data.get("retry_at"), str):
+    try:
+        due = datetime.fromisoformat(str(data.get("retry_at"))).astimezone(UTC)
+    except (ValueError, OverflowError):  # there is none, or a log has it in another form
         return ""
-    due = datetime.fromisoformat(again)
     late = (due - datetime.fromisoformat(at)).total_seconds() >= _LONG
     return f"  (again at {due:%H:%M:%S} UTC)" if late else ""
 
