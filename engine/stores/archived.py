@@ -7,6 +7,7 @@ import apsw
 
 from engine.errors import ConflictError
 from engine.ports import Append, Archived
+from engine.stores.packing import pack
 
 Queries = Mapping[str, str]
 
@@ -73,8 +74,8 @@ def replace_entries(connection: apsw.Connection, addition: Append, sql: Queries)
     """Put the entries in the place of the same ones; see Append."""
     run_id = addition.head.run_id
     for one in addition.replaced:
-        values = {**one._asdict(), "cover": one.cover or None, "run_id": run_id}
-        connection.execute(sql["replace_event"], values)
+        values = {**one._asdict(), "data": pack(one.data), "cover": one.cover or None}
+        connection.execute(sql["replace_event"], {**values, "run_id": run_id})
         if not connection.changes():
             raise ConflictError(f"run {run_id} has no such event at seq {one.seq} to replace")
 

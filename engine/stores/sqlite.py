@@ -20,6 +20,7 @@ from engine.stores import archived as leavings
 from engine.stores.database import connect
 from engine.stores.facts import SqliteFacts, write_change
 from engine.stores.fenced import FencedTransaction
+from engine.stores.packing import pack, unpack
 from engine.stores.queries import load_queries
 from engine.stores.writer import Writer
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from engine.core.context import Transaction
 
 _SQL = load_queries("sqlite.sql")
-MIGRATIONS = (_SQL["schema"], _SQL["schema_2"], _SQL["schema_3"], _SQL["schema_4"])
+MIGRATIONS = tuple(_SQL[f"schema{version}"] for version in ("", "_2", "_3", "_4", "_5"))
 _NEWEST, _OLDEST = math.inf, -math.inf  # places beyond those of all runs
 
 
@@ -222,7 +223,7 @@ def _move(connection: apsw.Connection, addition: Append) -> None:
         _SQL["insert_event"],
         (
             (
-                *(run, one.seq, one.at, one.kind, one.data, one.digest),
+                *(run, one.seq, one.at, one.kind, pack(one.data), one.digest),
                 *(one.key or None, one.cover or None),
             )
             for one in addition.entries
@@ -278,7 +279,7 @@ def _head(row: tuple[Any, ...]) -> Head:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     seq, at, kind, data, digest, key, cover = row
-    return Entry(seq, at, _text(kind), data, digest, _text(key), cover)
+    return Entry(seq, at, _text(kind), unpack(data), digest, _text(key), cover)
 
 
 def _text(stored: bytes) -> str:

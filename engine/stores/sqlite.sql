@@ -64,6 +64,10 @@ CREATE INDEX archived_by_place ON archived (place, run_id);
 -- Nothing yet: what is remembered has tables of its own, made with the first note (facts.sql).
 -- An older program, which would not erase them, leaves such a file alone.
 
+-- name: schema_5
+-- Nothing: from now on an event's data is deflated where it is long and that makes it shorter.
+-- An older program, which would take it for damage, leaves such a file alone.
+
 -- name: insert_run
 -- A new run's row, and its place; nothing where the id is taken.
 INSERT INTO runs

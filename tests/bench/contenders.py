@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from tests.bench import plain
-from tests.bench.work import RESULT, appends, arguments, run_once
+from tests.bench.work import RESULT, appends, arguments, run_once, said
 
 Run = Callable[[], object]
 
@@ -50,13 +50,13 @@ def langgraph(turns: int, where: Path) -> Run:
         return {"messages": [{"role": "assistant", "tool_calls": [call]}], "turn": turn}
 
     def tools(state: _State) -> dict[str, object]:
-        return {"messages": [{"role": "tool", "content": _result(state["turn"])}]}
+        return {"messages": [{"role": "tool", "content": said(state["turn"], RESULT)}]}
 
     graph = StateGraph(_State)
     graph.add_node("model", model)
     graph.add_node("tools", tools)
     graph.add_edge(START, "model")
-    graph.add_conditional_edges("model", lambda said: END if said["turn"] > turns else "tools")
+    graph.add_conditional_edges("model", lambda state: END if state["turn"] > turns else "tools")
     graph.add_edge("tools", "model")
     connection = sqlite3.connect(where / "langgraph.db", check_same_thread=False)
     app = graph.compile(checkpointer=SqliteSaver(connection))
@@ -87,12 +87,8 @@ def dbos(turns: int, where: Path) -> Run:
 CONTENDERS = {"waystation": waystation, "sqlite": sqlite, "langgraph": langgraph, "dbos": dbos}
 
 
-def _looked_up(order: str) -> str:
-    return _result(len(order))
-
-
-def _result(turn: int) -> str:
-    return (f"{turn}".rjust(8, "x") * RESULT)[:RESULT]
+def _looked_up(words: str) -> str:
+    return said(int(json.loads(words)["order"][:12]), RESULT)
 
 
 def main(name: str, turns: int, where: Path) -> dict[str, float]:

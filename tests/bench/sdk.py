@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 from engine import Message, ModelRequest, OpenAIModel
 from engine.core.messages import FunctionCall, ToolCall
 from tests.bench.measure import Outcome, Ratio, show
-from tests.bench.work import RESULT, arguments, look
+from tests.bench.work import RESULT, arguments, look, said
 from tests.models.server import completion, serving
 
 TURNS = (10, 50, 200)
@@ -29,13 +29,13 @@ MOST = 10.0  # milliseconds
 
 def history(turns: int) -> tuple[Message, ...]:
     """The messages of so many turns, each with one call."""
-    said = [Message(role="system", content="Help."), Message(role="user", content="Hello")]
+    messages = [Message(role="system", content="Help."), Message(role="user", content="Hello")]
     for turn in range(1, turns + 1):
         function = FunctionCall(name="look", arguments=arguments(turn))
         call = ToolCall(id=f"call_{turn}_1", function=function)
-        said.append(Message(role="assistant", tool_calls=(call,)))
-        said.append(Message(role="tool", tool_call_id=call.id, content="x" * RESULT))
-    return tuple(said)
+        messages.append(Message(role="assistant", tool_calls=(call,)))
+        messages.append(Message(role="tool", tool_call_id=call.id, content=said(turn, RESULT)))
+    return tuple(messages)
 
 
 def _serve(told: Connection) -> None:

@@ -1,6 +1,7 @@
 """The work that is measured: a turn is one call with 200 bytes of arguments and 1 KB of result."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +15,26 @@ from engine.stores.sqlite import SqliteStore
 ARGUMENTS, RESULT = 200, 1024  # bytes
 FLOW = "bench"
 
+# Words as people write them: bytes that are all the same are no burden to any disk.
+_README = Path(__file__).parents[2] / "README.md"
+_PROSE = " ".join(re.findall(r"[A-Za-z]+[.,]?", _README.read_text(encoding="utf-8")))
+
+
+def said(turn: int, size: int) -> str:
+    """So many bytes of words, other ones for each turn."""
+    begin = turn * RESULT % (len(_PROSE) - size)
+    return f"{turn:012} {_PROSE[begin:]}"[:size]
+
 
 @tool(read_only=True)
 async def look(order: str) -> str:
     """Look an order up."""
-    return (f"Order {order[:12]} left the warehouse in the morning; it is on time. " * 20)[:RESULT]
+    return said(int(order[:12]), RESULT)
 
 
 def arguments(turn: int) -> str:
     """200 bytes of arguments, other ones for each turn."""
-    words = f"{turn:012} that was to come on Monday, as the customer says " * 4
-    return json.dumps({"order": words[: ARGUMENTS - len('{"order": ""}')]})
+    return json.dumps({"order": said(turn, ARGUMENTS - len('{"order": ""}'))})
 
 
 class Instant:

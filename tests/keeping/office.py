@@ -10,6 +10,7 @@ from engine.codec.chain import AuditKeys
 from engine.stores.sqlite import SqliteStore
 from tests.clock import Jumping
 from tests.runtime.test_engine import calls
+from tests.unpacked import bytes_in
 
 STORE, LOG, DB = "sqlite:///runs.db", Path("runs.jsonl"), Path("runs.db")
 TO = Path("archives")
@@ -93,7 +94,7 @@ def traces(word: str = CANARY) -> list[str]:
     for file in sorted(one for one in Path().rglob("*") if one.is_file()):
         if file.parts[0] == ".rebuilt":
             continue  # what is shared by all tests looks there
-        data = file.read_bytes()
+        data = bytes_in(file)
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         if word.casefold().encode() in data.lower():
             found.append(str(file))

@@ -15,6 +15,7 @@ from engine.codec.chain import GENESIS, PLAIN, AuditKeys, Place, cover
 from engine.core.erasing import ERASED
 from engine.journal.lines import Line, raw_line
 from engine.keeping.forget import Forgetting
+from engine.stores.packing import unpack
 from engine.stores.sqlite import SqliteStore
 from tests.keeping.office import (
     CANARY,
@@ -218,8 +219,8 @@ async def test_without_the_key_nobody_passes_other_data_off_as_erased(key: str) 
     await ended("r1", audit_key=KEYS)
     with closing(apsw.Connection(str(DB))) as store:
         select = "SELECT at, kind, CAST(data AS BLOB), digest FROM events WHERE seq = 1"
-        ((at, kind, data, digest),) = store.execute(select)
-        data = orjson.dumps({**orjson.loads(data), **FORGED}, option=orjson.OPT_SORT_KEYS)
+        ((at, kind, stored, digest),) = store.execute(select)
+        data = orjson.dumps({**orjson.loads(unpack(stored)), **FORGED}, option=orjson.OPT_SORT_KEYS)
         guess = AuditKeys("k1", {"k1": b"a guess of the secret"}) if key else PLAIN
         forged = cover((GENESIS, digest), Place("r1", 1, at, kind), data, guess, key)
         update = "UPDATE events SET data = ?, cover = ?, key = ? WHERE seq = 1"

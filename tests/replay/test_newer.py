@@ -10,6 +10,7 @@ from engine import Engine
 from engine.codec.chain import GENESIS, Place, chain
 from engine.codec.versions import CHECKPOINT_SCHEMA
 from engine.errors import RunTooNewError
+from engine.stores.packing import unpack
 from engine.stores.sqlite import SqliteStore
 from tests.replay.test_golden import golden_engine, store_bytes, version
 
@@ -22,8 +23,8 @@ def rechain(run_id: str, change: Callable[[int, str, bytes], tuple[str, bytes]])
     run = database.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).get
     found = "SELECT seq, at, kind, CAST(data AS BLOB) FROM events WHERE run = ? ORDER BY seq"
     digest = GENESIS
-    for seq, at, kind, data in list(database.execute(found, (run,))):
-        new_kind, new_data = change(seq, kind, data)
+    for seq, at, kind, stored in list(database.execute(found, (run,))):
+        new_kind, new_data = change(seq, kind, unpack(stored))
         digest = chain(digest, Place(run_id, seq, at, new_kind), new_data)
         database.execute(
             "UPDATE events SET kind = ?, data = ?, digest = ? WHERE run = ? AND seq = ?",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from engine import Tool, tool
+from engine.stores.packing import unpack
 from tests.runtime.desk import LOG
 
 CANARY = "kanarie-7d1f20c4"
@@ -58,4 +59,4 @@ def stored() -> str:
         rows += database.execute("SELECT checkpoint FROM runs").fetchall()
     finally:
         database.close()
-    return "\n".join(bytes(row[0]).decode() for row in rows)
+    return "\n".join(unpack(bytes(row[0])).decode() for row in rows)

@@ -14,6 +14,7 @@ from engine.core import events as ev
 from engine.core.evolve import fold
 from engine.core.ready import ready_at
 from engine.errors import EngineError
+from engine.stores.packing import unpack
 from engine.stores.sqlite import SqliteStore
 from tests.logs.copies import LOG
 from tests.runtime.desk import Till, pays
@@ -40,7 +41,7 @@ async def rewrite(change: Callable[[Rows], None], keys: AuditKeys) -> None:
     """Change the journal of r1; chain, checkpoint and row are made anew, under those keys."""
     with closing(apsw.Connection("runs.db")) as store:
         found = "SELECT at, kind, CAST(data AS BLOB) FROM events ORDER BY seq"
-        rows: Rows = list(store.execute(found))
+        rows: Rows = [(at, kind, unpack(data)) for at, kind, data in store.execute(found)]
         change(rows)
         store.execute("DELETE FROM events")
         digest = GENESIS

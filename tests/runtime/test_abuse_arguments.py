@@ -12,6 +12,7 @@ from pydantic import Field
 from engine import ApprovalPolicy, BadInputError, Notice, Run, State, Tool, events, tool
 from engine.codec.chain import GENESIS, Place, chain
 from engine.core.policy import Policy
+from engine.stores.packing import unpack
 from tests.clock import Jumping
 from tests.runtime.desk import Till, desk, journal, kinds, pays
 from tests.runtime.test_engine import calls
@@ -42,7 +43,8 @@ def rewrite(old: bytes, new: bytes) -> int:
     digest, changed = GENESIS, 0
     with closing(apsw.Connection("runs.db")) as store:
         rows = list(store.execute("SELECT seq, at, kind, data FROM events ORDER BY seq"))
-        for seq, at, kind, data in rows:
+        for seq, at, kind, stored in rows:
+            data = unpack(stored)
             written = data.replace(old, new) if kind == "tools_requested" else data
             changed += written != data
             digest = chain(digest, Place("r1", seq, at, kind), written)

@@ -28,6 +28,7 @@ from engine import (
 from engine.core.sent import context_of
 from engine.core.sizes import tokens_in
 from tests.runtime.test_engine import SQLITE, calls
+from tests.unpacked import bytes_in
 
 KILOBYTE = 1_024
 CANARY = "the customer lives in Zanzibar"
@@ -157,7 +158,7 @@ async def test_a_summary_is_erased_with_what_it_sums_up() -> None:
         await waystation.forget("r1", by="boss")
         run = await waystation.run("r1")
         assert (run.summary, run.erased) == ("[erased]", True)
-    kept = b"".join(file.read_bytes() for file in Path().glob("*.[dj]*"))  # noqa: ASYNC240 # as above
+    kept = b"".join(bytes_in(file) for file in Path().glob("*.[dj]*"))  # noqa: ASYNC240 # as above
     assert b"Zanzibar" not in kept
 
 

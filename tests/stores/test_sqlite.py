@@ -90,7 +90,7 @@ async def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
     newer.pragma("user_version", 99)
     newer.close()
     before = digest(path)
-    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 4.*left untouched"):
+    with pytest.raises(StoreTooNewError, match="version 99.*knows up to 5.*left untouched"):
         SqliteStore(path)
     assert digest(path) == before
 

@@ -1,6 +1,7 @@
 """Disks that fill up, break, or may not be written: nothing is lost, and nothing is done twice."""
 
 import asyncio
+import random
 import re
 from dataclasses import replace
 from itertools import count
@@ -20,6 +21,7 @@ from tests.runtime.test_engine import LOOK, OK, calls, engine
 from tests.stores.contract import addition
 from tests.stores.shim import Disk, disk
 
+NOISE = random.Random(1).randbytes(4000)  # noqa: S311 # no packing makes it shorter
 FULL = r"the store .*runs\.db (failed|cannot be .*): .*full"
 
 
@@ -179,7 +181,7 @@ async def write_much(store: SqliteStore) -> None:
     """More than the WAL is let grow to before it is moved into the file."""
     for seq in range(0, 1500, 300):
         more = addition("a", seq, 300)
-        entries = tuple(one._replace(data=bytes(4000)) for one in more.entries)
+        entries = tuple(one._replace(data=NOISE) for one in more.entries)
         await store.append(replace(more, entries=entries))
 
 
