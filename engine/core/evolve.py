@@ -53,7 +53,8 @@ def _born(recorded: ev.Recorded) -> Run:
     event = recorded.event
     if not isinstance(event, ev.RunStarted) or recorded.seq != 1:
         raise CorruptRunError(f"a journal begins with run_started at seq 1, not {event.kind}")
-    return Run(
+    # Of an event, which is validated: for that alone the validator of a whole run is not built.
+    return Run.model_construct(
         id=event.run_id,
         workflow=event.workflow,
         state=next_state(None, event.kind),

@@ -185,7 +185,7 @@ def test_a_damaged_run_is_listed_and_hides_no_other() -> None:
         waystation("start", "refunds", MESSAGE, "--run-id", name)
     assert waystation("verify").stdout.startswith("Every run holds together.\n")
     store = apsw.Connection(".waystation/runs.db")
-    store.execute("UPDATE events SET data = replace(data, '24680', '24681') WHERE run = 1")
+    store.execute("UPDATE events SET at = at + 1 WHERE run = 1")
     store.execute("UPDATE runs SET checkpoint = 'x' WHERE run_id = 'r1'")
     store.close()
     verified = waystation("verify")

@@ -89,8 +89,7 @@ async def mixed(turns: Turns) -> list[str]:
             await engine.submit(WORKFLOW, "Hello", run_id=name)
     with closing(apsw.Connection(FILE)) as database:
         database.execute(
-            "UPDATE events SET data = replace(data, 'Hello', 'Jello') WHERE run = "
-            "(SELECT id FROM runs WHERE run_id = ?)",
+            "UPDATE events SET at = at + 1 WHERE run = (SELECT id FROM runs WHERE run_id = ?)",
             (DAMAGED,),
         )
         assert database.changes() == 1
