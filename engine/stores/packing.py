@@ -3,7 +3,7 @@
 import zlib
 
 _LEAST = 256  # bytes: what is shorter stays readable in any SQLite shell
-_MOST = 1 << 26  # bytes: nothing longer is packed, so nothing unpacks to more
+_MOST = 1 << 24  # bytes: nothing longer is packed, so nothing unpacks to more
 _WINDOW, _MEMORY = 14, 7  # 16 KB: with zlib's own 32 KB, 1 KB of data takes twice as long
 _MARK = b"h"  # how zlib begins with such a window; an event's JSON begins with a brace
 
@@ -23,7 +23,7 @@ def unpack(stored: bytes) -> bytes:
         return stored
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(stored, _MOST)
+        data = unpacker.decompress(stored, _MOST + 1)  # one more: its end is read, too
     except zlib.error:
         return stored
     return data if unpacker.eof and not unpacker.unused_data else stored

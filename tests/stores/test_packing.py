@@ -19,7 +19,7 @@ from engine.stores.sqlite import SqliteStore
 from tests.stores.contract import addition
 from tests.unpacked import bytes_in
 
-SHORT, LONGEST = 256, 1 << 26  # bytes
+SHORT, LONGEST = 256, 1 << 24  # bytes
 WORDS = orjson.dumps({"content": "The parcel is at the depot, and comes on Monday. " * 12})
 
 
@@ -33,6 +33,13 @@ def test_what_was_packed_is_as_it_was(fields: dict[str, object]) -> None:
 def test_what_is_short_stays_readable() -> None:
     assert pack(WORDS[: SHORT - 1]) == WORDS[: SHORT - 1]
     assert len(pack(WORDS)) < len(WORDS) / 2
+
+
+@pytest.mark.parametrize("size", [SHORT, LONGEST, LONGEST + 1])
+def test_what_is_as_long_as_can_be_packed_is_as_it_was(size: int) -> None:
+    data = b"{" * size
+    assert unpack(pack(data)) == data
+    assert (len(pack(data)) < size / 2) == (size <= LONGEST)
 
 
 def test_what_packing_makes_no_shorter_stays_as_it_is() -> None:
@@ -51,7 +58,7 @@ def test_what_is_damaged_on_disk_is_never_taken_for_what_it_was() -> None:
 
 def test_what_nobody_has_packed_is_not_blown_up() -> None:
     packer = zlib.compressobj(wbits=14)
-    bomb = packer.compress(bytes(LONGEST + 1)) + packer.flush()
+    bomb = packer.compress(bytes(2 * LONGEST)) + packer.flush()
     assert bomb.startswith(pack(WORDS)[:1])
     assert unpack(bomb) == bomb
 
