@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import orjson
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from engine.codec.versions import CHECKPOINT_SCHEMA, JUDGED_OTHERWISE
 from engine.core.run import Checkpoint
@@ -44,11 +44,19 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     Raises RunTooNewError for a newer version, CorruptRunError where the bytes are none.
     """
     try:
-        fields = _fields(data)
-        fields.pop("schema", None)
-        return Checkpoint.model_validate(fields)
+        stored = _Stored.model_validate_json(data)
     except ValidationError as error:
+        _fields(data)  # one of a newer version may have any shape
         raise CorruptRunError("a checkpoint cannot be read") from error
+    fields = {**stored.__dict__}
+    _require_known(fields.pop("version"))
+    return Checkpoint.trusted(**fields)
+
+
+class _Stored(Checkpoint):
+    """A checkpoint as it stands in a store."""
+
+    version: int = Field(1, alias="schema", strict=True)
 
 
 def agrees(data: bytes, checkpoint: Checkpoint) -> bool:
@@ -75,9 +83,13 @@ def _fields(data: bytes) -> dict[str, object]:
         raise CorruptRunError("a checkpoint cannot be read") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("schema", 1), int):
         raise CorruptRunError("a checkpoint cannot be read")
-    if fields.get("schema", 1) > CHECKPOINT_SCHEMA:
-        raise RunTooNewError("its checkpoint is from a newer Waystation than this one")
+    _require_known(fields.get("schema", 1))
     return fields
+
+
+def _require_known(version: int) -> None:
+    if version > CHECKPOINT_SCHEMA:
+        raise RunTooNewError("its checkpoint is from a newer Waystation than this one")
 
 
 def _within(old: object, new: object) -> bool:
