@@ -23,7 +23,7 @@ _PROSE = " ".join(re.findall(r"[A-Za-z]+[.,]?", _README.read_text(encoding="utf-
 def said(turn: int, size: int) -> str:
     """So many bytes of words, other ones for each turn."""
     begin = turn * RESULT % (len(_PROSE) - size)
-    return f"{turn:012} {_PROSE[begin:]}"[:size]
+    return f"{turn:012} {_PROSE[begin : begin + size]}"[:size]
 
 
 @tool(read_only=True)
