@@ -94,7 +94,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entries
 -- A run's journal, oldest first, of these types, whatever stands there.
-SELECT CAST(seq AS INTEGER), CAST(at AS INTEGER), CAST(kind AS BLOB), CAST(data AS BLOB),
+SELECT CAST(seq AS INTEGER), CAST(at AS INTEGER), coalesce(CAST(kind AS BLOB), x''),
+  coalesce(CAST(data AS BLOB), x''),
   CAST(digest AS BLOB), coalesce(CAST(key AS BLOB), x''), coalesce(CAST(cover AS BLOB), x'')
 FROM events
 WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY seq;

@@ -94,8 +94,8 @@ def traces(word: str = CANARY) -> list[str]:
     for file in sorted(one for one in Path().rglob("*") if one.is_file()):
         if file.parts[0] == ".rebuilt":
             continue  # what is shared by all tests looks there
-        data = bytes_in(file)
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        is_packed = file.read_bytes()[:2] == b"\x1f\x8b"
+        data = gzip.decompress(file.read_bytes()) if is_packed else bytes_in(file)
         if word.casefold().encode() in data.lower():
             found.append(str(file))
     return found
