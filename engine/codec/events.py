@@ -50,4 +50,4 @@ def ticks(at: datetime) -> int:
 
 def from_ticks(at: int) -> datetime:
     """The time that many microseconds after 1970, in UTC."""
-    return _EPOCH + timedelta(0, *divmod(at, 1_000_000))
+    return _EPOCH + timedelta(microseconds=at)

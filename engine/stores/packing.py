@@ -9,7 +9,10 @@ _MARK = b"h"  # how zlib begins with such a window; an event's JSON begins with 
 
 
 def pack(data: bytes) -> bytes:
-    """What stands for an event's data on disk: deflated (RFC 1950) where that is shorter."""
+    """What stands for an event's data on disk: deflated (zlib, RFC 1950) where that is shorter.
+
+    What would take less than a hundredth so stays as it is, too; see `unpack`.
+    """
     if len(data) < _LEAST:
         return data
     packer = zlib.compressobj(zlib.Z_BEST_SPEED, wbits=_WINDOW, memLevel=_MEMORY)
@@ -18,7 +21,10 @@ def pack(data: bytes) -> bytes:
 
 
 def unpack(stored: bytes) -> bytes:
-    """The data again. What is damaged is left as it stands: its digest will tell."""
+    """The data again. What is damaged is left as it stands: its digest will tell.
+
+    So is what would be more than a hundred times as long: nothing that `pack` gave is.
+    """
     if not stored.startswith(_MARK):
         return stored
     unpacker = zlib.decompressobj()

@@ -13,7 +13,7 @@ from tests.bench.disk import watched
 from tests.bench.work import FLOW, payload, workflow
 
 SHORT, LONG = 40, 240  # turns
-EMPTY = 60 * 1024  # bytes of a store in which nothing was said
+EMPTY = 40 * 1024  # bytes of a store in which nothing was said
 
 
 async def counted(turns: int, where: Path) -> Counter[str]:

@@ -32,7 +32,7 @@ JOURNALS = Path(__file__).parent / "journals"
 VERSIONS = sorted(folder.name for folder in JOURNALS.iterdir() if folder.is_dir())
 TODAY = len(MIGRATIONS)
 SQLITE = "sqlite:///runs.db"
-NEWEST = VERSIONS[-1]
+NEWEST = max(VERSIONS, key=lambda name: int(name.removeprefix("v")))
 # What a new folder says of itself: the version of its store, and how many wait for a person.
 STORES = {"v1": 1, "v2": 2, "v3": 2, "v4": 3, "v5": 4, "v6": 5}
 PARKED = {"v1": 3, "v2": 3, "v3": 8, "v4": 11, "v5": 13, "v6": 13}
